@@ -1,0 +1,3 @@
+//! The `ringdown` binary.
+#![forbid(unsafe_code)]
+fn main() {}

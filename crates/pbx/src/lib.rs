@@ -1,0 +1,2 @@
+//! pbx
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! sdp
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! signaling
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! webrtc
+#![forbid(unsafe_code)]
