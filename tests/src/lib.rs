@@ -1,1 +1,20 @@
-//! End-to-end tests: real peers and real browsers.
+//! The end-to-end harness: real SIP peers and real browsers around the real `ringdown` binary, all on 127.0.0.1.
+//!
+//! Each peer is a value that owns its process and ends it when dropped. A missing program is a failure, never a skipped
+//! test. Nothing sleeps for a guessed time: [`wait::until`] asks a condition until it holds or its deadline passes.
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod audio;
+pub mod baresip;
+//pub mod browser;
+pub mod chirp;
+pub mod folder;
+pub mod kamailio;
+pub mod picture;
+pub mod ports;
+pub mod process;
+//pub mod ringdown;
+pub mod tone;
+pub mod wait;
+pub mod wav;

@@ -1,0 +1,118 @@
+//! A Kamailio of our own: proxy and registrar with digest on a free port of 127.0.0.1, users in memory.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::folder::Folder;
+use crate::process::Process;
+use crate::{ports, wait};
+
+const CONFIG: &str = include_str!("../peers/kamailio.cfg");
+
+/// A user of the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    /// Login and digest user name.
+    pub name: &'static str,
+    /// Its password.
+    pub password: &'static str,
+}
+
+/// The users every proxy of the tests knows.
+pub const USERS: [User; 3] = [
+    User {
+        name: "10005",
+        password: "secret5",
+    },
+    User {
+        name: "10006",
+        password: "secret6",
+    },
+    User {
+        name: "10007",
+        password: "secret7",
+    },
+];
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Kamailio {
+    /// Where it listens, UDP and TCP.
+    pub addr: SocketAddr,
+    process: Process,
+}
+
+impl Kamailio {
+    /// Starts it with its files in `folder` and waits until it answers OPTIONS.
+    pub fn start(folder: &Folder) -> Result<Self> {
+        let folder = folder.inner("kamailio")?;
+        let port = ports::free(2)?;
+        let users = USERS
+            .map(|user| format!("  $sht(password=>{})=\"{}\";", user.name, user.password))
+            .join("\n");
+        let config = CONFIG
+            .replace("@PORT@", &port.to_string())
+            .replace("@MODULES@", &modules()?.display().to_string())
+            .replace("@USERS@", &users);
+        let file = folder.join("kamailio.cfg");
+        std::fs::write(&file, config)?;
+        let mut command = Command::new("kamailio");
+        command
+            .arg("-f")
+            .arg(&file)
+            .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
+            .arg(&folder);
+        let mut proxy = Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], port)),
+            process: Process::start("kamailio", &command)?,
+        };
+        proxy.wait_until_it_answers()?;
+        Ok(proxy)
+    }
+
+    /// What it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.tail(200)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<()> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+        let (us, them) = (socket.local_addr()?, self.addr);
+        let mut number = 0;
+        wait::until_true(
+            "Kamailio's answer to OPTIONS",
+            Duration::from_secs(20),
+            || {
+                self.process.alive()?;
+                number += 1;
+                let request = format!(
+                    "OPTIONS sip:{them} SIP/2.0\r\nVia: SIP/2.0/UDP {us};rport;branch=z9hG4bKready{number}\r\n\
+                 Max-Forwards: 70\r\nFrom: <sip:ready@{us}>;tag=r{number}\r\nTo: <sip:{them}>\r\n\
+                 Call-ID: ready{number}@{us}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+                );
+                socket.send_to(request.as_bytes(), them)?;
+                let mut answer = [0; 2048];
+                Ok(socket
+                    .recv(&mut answer)
+                    .is_ok_and(|length| answer[..length].starts_with(b"SIP/2.0 200")))
+            },
+        )
+    }
+}
+
+/// Debian keeps the modules in a folder named after the machine's architecture.
+fn modules() -> Result<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib")
+        .context("no /usr/lib")?
+        .filter_map(Result::ok);
+    let mut candidates = folders.map(|entry| entry.path().join("kamailio/modules"));
+    candidates
+        .find(|path| path.is_dir())
+        .context("Kamailio is not installed: no /usr/lib/*/kamailio/modules")
+}

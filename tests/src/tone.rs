@@ -1,0 +1,69 @@
+//! The tones by which each direction of a call is known: chosen anew in every run.
+
+use std::f64::consts::TAU;
+
+use rand::RngExt as _;
+
+use crate::wav::Recording;
+
+/// What Chromium's fake microphone beeps (a 20 ms square wave of 400 Hz twice a second).
+pub const FAKE_BEEP: Tone = Tone { hertz: 400.0 };
+
+/// A sine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tone {
+    /// Its frequency.
+    pub hertz: f64,
+}
+
+impl Tone {
+    /// Two tones of a telephone's band that neither are near one another, nor near one another's octave, nor near the
+    /// fake beep or one of its odd overtones.
+    #[must_use]
+    pub fn pick_two() -> (Self, Self) {
+        let mut rng = rand::rng();
+        loop {
+            let one = f64::from(rng.random_range(52..260u32)) * 10.0;
+            let two = f64::from(rng.random_range(52..260u32)) * 10.0;
+            let lone = |hertz: f64| {
+                [400.0, 1200.0, 2000.0, 2800.0]
+                    .iter()
+                    .all(|beep| f64::abs(hertz - beep) > 100.0)
+            };
+            let apart = (one - two).abs() > 300.0;
+            let no_overtone = |low: f64, high: f64| {
+                [2.0, 3.0, 4.0]
+                    .iter()
+                    .all(|times| f64::abs(low * times - high) > 100.0)
+            };
+            if lone(one) && lone(two) && apart && no_overtone(one, two) && no_overtone(two, one) {
+                return (Self { hertz: one }, Self { hertz: two });
+            }
+        }
+    }
+
+    /// The tone as sound, at `level` (0.0..=1.0, peak).
+    #[must_use]
+    pub fn sound(self, rate: u32, seconds: f64, level: f64) -> Recording {
+        let count = (seconds * f64::from(rate)) as usize;
+        let step = TAU * self.hertz / f64::from(rate);
+        let samples = (0..count)
+            .map(|n| (level * (step * n as f64).sin()) as f32)
+            .collect();
+        Recording { rate, samples }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_can_be_told_apart() {
+        for _ in 0..1000 {
+            let (one, two) = Tone::pick_two();
+            assert!((one.hertz - two.hertz).abs() > 300.0);
+            assert!((300.0..3400.0).contains(&one.hertz) && (300.0..3400.0).contains(&two.hertz));
+        }
+    }
+}
