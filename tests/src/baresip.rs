@@ -59,14 +59,14 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it with its files in `folder` and waits until it is registered.
     pub fn start(folder: &Folder, phone: &Phone) -> Result<Self> {
-        let folder = folder.inner(phone.user.name)?;
+        let inner = folder.inner(phone.user.name)?;
         phone
             .tone
             .sound(48_000, SOURCE_SECONDS as f64, 0.3)
-            .write(&folder.join("tone.wav"))?;
+            .write(&inner.join("tone.wav"))?;
         if let Some(colour) = phone.colour {
             picture::write_film(
-                &folder.join("film.y4m"),
+                &inner.join("film.y4m"),
                 colour,
                 FRAMES_PER_SECOND,
                 SOURCE_SECONDS,
@@ -82,19 +82,20 @@ impl Baresip {
             .filter(|line| phone.colour.is_some() || !video(line));
         let config = lines.map(|line| format!("{line}\n")).collect::<String>();
         let config = config
-            .replace("@DIR@", &folder.display().to_string())
+            .replace("@DIR@", &inner.display().to_string())
             .replace("@SIP_PORT@", &sip.to_string())
             .replace("@CTRL_PORT@", &(sip + 2).to_string())
             .replace("@RTP_FROM@", &rtp.to_string())
             .replace("@RTP_TO@", &(rtp + 39).to_string());
-        std::fs::write(folder.join("config"), config)?;
-        std::fs::write(folder.join("accounts"), phone.account())?;
+        std::fs::write(inner.join("config"), config)?;
+        std::fs::write(inner.join("accounts"), phone.account())?;
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(&folder).current_dir(&folder);
-        let mut process = Process::start("baresip", &command)?;
+        command.arg("-f").arg(&inner).current_dir(&inner);
+        let mut process =
+            Process::start(&format!("baresip-{}", phone.user.name), folder, &command)?;
         let control = Control::connect(SocketAddr::from(([127, 0, 0, 1], sip + 2)), &mut process)?;
         let mut baresip = Self {
-            folder,
+            folder: inner,
             control,
             heard_before: BTreeSet::new(),
             stills: 0,

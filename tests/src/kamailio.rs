@@ -49,7 +49,7 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts it with its files in `folder` and waits until it answers OPTIONS.
     pub fn start(folder: &Folder) -> Result<Self> {
-        let folder = folder.inner("kamailio")?;
+        let inner = folder.inner("kamailio")?;
         let port = ports::free(2)?;
         let users = USERS
             .map(|user| format!("  $sht(password=>{})=\"{}\";", user.name, user.password))
@@ -58,17 +58,17 @@ impl Kamailio {
             .replace("@PORT@", &port.to_string())
             .replace("@MODULES@", &modules()?.display().to_string())
             .replace("@USERS@", &users);
-        let file = folder.join("kamailio.cfg");
+        let file = inner.join("kamailio.cfg");
         std::fs::write(&file, config)?;
         let mut command = Command::new("kamailio");
         command
             .arg("-f")
             .arg(&file)
             .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
-            .arg(&folder);
+            .arg(&inner);
         let mut proxy = Self {
             addr: SocketAddr::from(([127, 0, 0, 1], port)),
-            process: Process::start("kamailio", &command)?,
+            process: Process::start("kamailio", folder, &command)?,
         };
         proxy.wait_until_it_answers()?;
         Ok(proxy)

@@ -7,14 +7,15 @@
 
 pub mod audio;
 pub mod baresip;
-//pub mod browser;
+pub mod browser;
 pub mod chirp;
 pub mod folder;
 pub mod kamailio;
+pub mod page;
 pub mod picture;
 pub mod ports;
 pub mod process;
-//pub mod ringdown;
+pub mod ringdown;
 pub mod tone;
 pub mod wait;
 pub mod wav;

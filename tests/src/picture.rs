@@ -99,7 +99,7 @@ pub fn write_film(
     let [y, u, v] = colour.yuv();
     let chroma = WIDTH * HEIGHT / 4;
     for n in 0..frames_per_second * seconds {
-        let mut row = vec![y; WIDTH];
+        let mut row = [y; WIDTH];
         for x in 0..BAR {
             row[(n * 4 + x) % WIDTH] = y - y / 4;
         }

@@ -1,12 +1,14 @@
 //! A peer's process: started, heard line by line, and ended by its own id when the value is dropped.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::folder::Folder;
 use crate::wait;
 
 /// How long a process may take to end after SIGTERM before it is killed.
@@ -16,16 +18,18 @@ const GRACE: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub struct Process {
     name: String,
+    log: PathBuf,
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
-    /// Starts `command`; stdout and stderr are captured together, stdin is closed unless the caller piped it.
+    /// Starts `command`; stdout and stderr are captured together, stdin is a pipe (see [`Self::write`]).
     ///
-    /// `setpriv --pdeathsig` (util-linux, on every Debian) sees to it that the process dies with the test even when the
-    /// test is killed and no destructor runs.
-    pub fn start(name: &str, command: &Command) -> Result<Self> {
+    /// `setpriv --pdeathsig` (util-linux, on every Debian) sees to it that the process ends with the thread that started
+    /// it, even when the test is killed and no destructor runs.
+    /// When it is dropped, all it said is written to `<name>.log` in the folder.
+    pub fn start(name: &str, folder: &Folder, command: &Command) -> Result<Self> {
         let mut wrapped = Command::new("setpriv");
         wrapped
             .args(["--pdeathsig", "TERM", "--"])
@@ -55,6 +59,7 @@ impl Process {
             collect(err, Arc::clone(&lines));
         }
         Ok(Self {
+            log: folder.path().join(format!("{name}.log")),
             name: name.to_owned(),
             child,
             lines,
@@ -67,13 +72,16 @@ impl Process {
         self.child.id()
     }
 
-    /// All lines printed so far.
+    /// The first line printed so far that `matches`.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub fn find(&self, matches: impl Fn(&str) -> bool) -> Option<String> {
+        self.said().iter().find(|line| matches(line)).cloned()
+    }
+
+    /// Writes a line to its stdin.
+    pub fn write(&mut self, line: &str) -> Result<()> {
+        let stdin = self.child.stdin.as_mut().context("stdin is closed")?;
+        writeln!(stdin, "{line}").with_context(|| format!("{} does not listen", self.name))
     }
 
     /// Waits for a line that `matches`; fails at once when the process has ended.
@@ -84,7 +92,7 @@ impl Process {
         matches: impl Fn(&str) -> bool,
     ) -> Result<String> {
         let found = wait::until(what, limit, || {
-            if let Some(line) = self.lines().into_iter().find(|line| matches(line)) {
+            if let Some(line) = self.find(&matches) {
                 return Ok(Some(line));
             }
             self.alive()?;
@@ -123,8 +131,12 @@ impl Process {
     /// The last `count` lines, for an error text.
     #[must_use]
     pub fn tail(&self, count: usize) -> String {
-        let lines = self.lines();
+        let lines = self.said();
         lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+
+    fn said(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,9 +149,7 @@ impl Drop for Process {
                 let _ = self.child.wait();
             }
         }
-        if std::thread::panicking() {
-            eprintln!("--- {} ---\n{}", self.name, self.tail(60));
-        }
+        let _ = std::fs::write(&self.log, self.tail(usize::MAX));
     }
 }
 
@@ -169,7 +179,8 @@ mod tests {
     fn hears_a_line_and_ends_the_process() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo ready; exec tail -f /dev/null"]);
-        let mut process = Process::start("sh", &command).unwrap();
+        let folder = Folder::new().unwrap();
+        let mut process = Process::start("sh", &folder, &command).unwrap();
         process
             .line("ready", Duration::from_secs(5), |line| line == "ready")
             .unwrap();
@@ -182,7 +193,8 @@ mod tests {
     fn a_process_that_ended_is_told_with_its_last_words() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo no such luck; exit 3"]);
-        let mut process = Process::start("sh", &command).unwrap();
+        let folder = Folder::new().unwrap();
+        let mut process = Process::start("sh", &folder, &command).unwrap();
         let error = process
             .line("ready", Duration::from_secs(5), |line| line == "ready")
             .unwrap_err();

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use tests::audio;
 use tests::baresip::{Baresip, Phone};
-use tests::folder::Folder;
+use tests::folder::case;
 use tests::kamailio::{Kamailio, USERS};
 use tests::picture::Colour;
 use tests::tone::Tone;
@@ -14,53 +13,54 @@ use tests::tone::Tone;
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
-fn two_phones_hear_and_see_each_other() -> Result<()> {
-    let folder = Folder::new()?;
-    let (one, two) = Tone::pick_two();
-    let (red, blue) = Colour::pick_two();
-    let proxy = Kamailio::start(&folder)?;
-    let phone = |user, tone, colour, answers| Phone {
-        user,
-        proxy: proxy.addr,
-        tone,
-        colour: Some(colour),
-        answers,
-        audio_codecs: "opus/48000/2,PCMU",
-        video_codecs: "VP8",
-    };
-    let mut caller = Baresip::start(&folder, &phone(USERS[0], one, red, false))?;
-    let mut callee = Baresip::start(&folder, &phone(USERS[1], two, blue, true))?;
-    callee.before_a_call()?;
-    caller.dial(USERS[1].name)?;
-    caller.event("CALL_ESTABLISHED", SOON)?;
-    callee.event("CALL_ESTABLISHED", SOON)?;
-    caller.hear(3.0, SOON)?;
-    callee.hear(3.0, SOON)?;
-    for (phone, colour) in [(&mut caller, blue), (&mut callee, red)] {
-        let stills = phone.stills(5, SOON)?;
-        for still in &stills {
+fn two_phones_hear_and_see_each_other() {
+    case(|folder| {
+        let (one, two) = Tone::pick_two();
+        let (red, blue) = Colour::pick_two();
+        let proxy = Kamailio::start(folder)?;
+        let phone = |user, tone, colour, answers| Phone {
+            user,
+            proxy: proxy.addr,
+            tone,
+            colour: Some(colour),
+            answers,
+            audio_codecs: "opus/48000/2,PCMU",
+            video_codecs: "VP8",
+        };
+        let mut caller = Baresip::start(folder, &phone(USERS[0], one, red, false))?;
+        let mut callee = Baresip::start(folder, &phone(USERS[1], two, blue, true))?;
+        callee.before_a_call()?;
+        caller.dial(USERS[1].name)?;
+        caller.event("CALL_ESTABLISHED", SOON)?;
+        callee.event("CALL_ESTABLISHED", SOON)?;
+        caller.hear(3.0, SOON)?;
+        callee.hear(3.0, SOON)?;
+        for (phone, colour) in [(&mut caller, blue), (&mut callee, red)] {
+            let stills = phone.stills(5, SOON)?;
+            for still in &stills {
+                assert!(
+                    still.mean.is_near(colour),
+                    "{colour:?} arrived as {:?}",
+                    still.mean
+                );
+            }
             assert!(
-                still.mean.is_near(colour),
-                "{colour:?} arrived as {:?}",
-                still.mean
+                stills
+                    .windows(2)
+                    .all(|pair| pair[0].difference(&pair[1]) > 0.2),
+                "the picture stands still"
             );
         }
-        assert!(
-            stills
-                .windows(2)
-                .all(|pair| pair[0].difference(&pair[1]) > 0.2),
-            "the picture stands still"
-        );
-    }
-    caller.toggle_mute()?;
-    callee.hear(2.0, SOON)?;
-    callee.hang_up()?;
-    caller.event("CALL_CLOSED", SOON)?;
+        caller.toggle_mute()?;
+        callee.hear(2.0, SOON)?;
+        callee.hang_up()?;
+        caller.event("CALL_CLOSED", SOON)?;
 
-    audio::check_heard(&caller.heard()?, two, one).map_err(anyhow::Error::msg)?;
-    let heard = callee.heard()?;
-    let clear = audio::check_heard(&heard, one, two).map_err(anyhow::Error::msg)?;
-    let silence = audio::longest_silence(&heard.part(clear.to - 0.1, heard.seconds()));
-    assert!(silence.seconds() > 1.0, "muted, and yet heard: {silence:?}");
-    Ok(())
+        audio::check_heard(&caller.heard()?, two, one).map_err(anyhow::Error::msg)?;
+        let heard = callee.heard()?;
+        let clear = audio::check_heard(&heard, one, two).map_err(anyhow::Error::msg)?;
+        let silence = audio::longest_silence(&heard.part(clear.to - 0.1, heard.seconds()));
+        assert!(silence.seconds() > 1.0, "muted, and yet heard: {silence:?}");
+        Ok(())
+    });
 }

@@ -1,0 +1,197 @@
+//! The built binary under test.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::folder::Folder;
+use crate::process::Process;
+
+const START: Duration = Duration::from_secs(20);
+
+/// A running server and what its ready line says.
+#[derive(Debug)]
+pub struct Ringdown {
+    /// WebSocket and pages.
+    pub ws: SocketAddr,
+    /// The same over TLS.
+    pub wss: SocketAddr,
+    /// SIP.
+    pub sip: SocketAddr,
+    /// The first media shard's port for browsers.
+    pub webrtc: SocketAddr,
+    process: Process,
+}
+
+impl Ringdown {
+    /// `ringdown serve` on free ports of 127.0.0.1, SIP to 127.0.0.0/8 allowed, with `settings` on top, and the pages as
+    /// they are in the work tree.
+    pub fn serve(folder: &Folder, settings: &[(&str, &str)]) -> Result<Self> {
+        let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web");
+        let free = [
+            ("ip", "127.0.0.1"),
+            ("ip_local", "127.0.0.1"),
+            ("ws.port", "0"),
+            ("wss.port", "0"),
+            ("sip_port", "0"),
+            ("webrtc_port", "0"),
+            ("media_port_from", "0"),
+            ("media_port_to", "0"),
+            ("sip_targets", "127.0.0.0/8"),
+        ];
+        let mut command = Command::new(binary()?);
+        command.arg("serve").arg("--web").arg(web);
+        for (key, value) in free.iter().chain(settings) {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        Self::start(folder, &mut command)
+    }
+
+    /// `ringdown demo`: the server with its test PBX, on its usual ports or the next free ones.
+    pub fn demo(folder: &Folder, settings: &[(&str, &str)]) -> Result<Self> {
+        let mut command = Command::new(binary()?);
+        command.arg("demo");
+        for (key, value) in settings {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        Self::start(folder, &mut command)
+    }
+
+    /// The address of a page, e.g. `phone-video`, on a host where browsers give out microphone and camera.
+    #[must_use]
+    pub fn page(&self, name: &str) -> String {
+        format!("http://{}/pages/{name}/", self.ws)
+    }
+
+    /// Its process id, for what /proc tells.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits for a line of its output.
+    pub fn line(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        matches: impl Fn(&str) -> bool,
+    ) -> Result<String> {
+        self.process.line(what, limit, matches)
+    }
+
+    /// Ends it as Ctrl-C does; gives its status and how long it took.
+    pub fn interrupt(mut self) -> Result<(ExitStatus, Duration)> {
+        let start = Instant::now();
+        self.process.signal("INT")?;
+        let status = self.process.ended(Duration::from_secs(10))?;
+        Ok((status, start.elapsed()))
+    }
+
+    fn start(folder: &Folder, command: &mut Command) -> Result<Self> {
+        // A certificate made at the first start, and whatever else it keeps, stays in the folder of the test.
+        command
+            .current_dir(folder.inner("ringdown")?)
+            .env("HOME", folder.path());
+        let mut process = Process::start("ringdown", folder, command)?;
+        let line = process.line("the ready line", START, |line| {
+            line.starts_with("ringdown ready ")
+        })?;
+        let [ws, wss, sip, webrtc] =
+            ready(&line).with_context(|| format!("not a ready line: {line}"))?;
+        Ok(Self {
+            ws,
+            wss,
+            sip,
+            webrtc,
+            process,
+        })
+    }
+}
+
+/// `ringdown ready ws=HOST:PORT wss=HOST:PORT sip=HOST:PORT webrtc=HOST:PORT`
+fn ready(line: &str) -> Result<[SocketAddr; 4]> {
+    let words: Vec<&str> = line.split_whitespace().skip(2).collect();
+    let addr = |key: &str| -> Result<SocketAddr> {
+        let word = words
+            .iter()
+            .find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        let mut addr: SocketAddr = word.with_context(|| format!("no {key}="))?.parse()?;
+        if addr.ip().is_unspecified() {
+            addr.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        if addr.port() == 0 {
+            bail!("{key} has port 0");
+        }
+        Ok(addr)
+    };
+    Ok([addr("ws")?, addr("wss")?, addr("sip")?, addr("webrtc")?])
+}
+
+/// The binary: `RINGDOWN_BIN`, else built once for this test run.
+fn binary() -> Result<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    binary
+        .as_deref()
+        .map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+fn build() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("RINGDOWN_BIN") {
+        return Ok(path.into());
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args([
+        "build",
+        "--package",
+        "gateway",
+        "--bin",
+        "ringdown",
+        "--message-format",
+        "json",
+    ]);
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = command.output().context("cannot start cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let executable = messages
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .last();
+    match executable {
+        Some(path) if output.status.success() => Ok(path),
+        _ => bail!("`cargo build --package gateway` failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_is_read() {
+        let line = "ringdown ready ws=0.0.0.0:8080 wss=127.0.0.1:8443 sip=127.0.0.1:5080 webrtc=127.0.0.1:8100";
+        let [ws, wss, sip, webrtc] = ready(line).unwrap();
+        assert_eq!(ws, SocketAddr::from(([127, 0, 0, 1], 8080)));
+        assert_eq!((wss.port(), sip.port(), webrtc.port()), (8443, 5080, 8100));
+    }
+
+    #[test]
+    fn an_incomplete_ready_line_is_refused() {
+        assert!(ready("ringdown ready ws=127.0.0.1:8080 sip=127.0.0.1:5080").is_err());
+        assert!(
+            ready("ringdown ready ws=127.0.0.1:0 wss=1.1.1.1:1 sip=1.1.1.1:1 webrtc=1.1.1.1:1")
+                .is_err()
+        );
+    }
+}
