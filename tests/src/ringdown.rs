@@ -167,7 +167,7 @@ fn build() -> Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let executable = messages
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .last();
+        .next_back();
     match executable {
         Some(path) if output.status.success() => Ok(path),
         _ => bail!("`cargo build --package gateway` failed"),

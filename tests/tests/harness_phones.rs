@@ -14,6 +14,15 @@ const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn two_phones_hear_and_see_each_other() {
+    call("opus/48000/2,PCMU", "VP8");
+}
+
+#[test]
+fn and_so_they_do_by_g711_and_h264() {
+    call("PCMA", "H264");
+}
+
+fn call(audio_codecs: &'static str, video_codecs: &'static str) {
     case(|folder| {
         let (one, two) = Tone::pick_two();
         let (red, blue) = Colour::pick_two();
@@ -24,8 +33,8 @@ fn two_phones_hear_and_see_each_other() {
             tone,
             colour: Some(colour),
             answers,
-            audio_codecs: "opus/48000/2,PCMU",
-            video_codecs: "VP8",
+            audio_codecs,
+            video_codecs,
         };
         let mut caller = Baresip::start(folder, &phone(USERS[0], one, red, false))?;
         let mut callee = Baresip::start(folder, &phone(USERS[1], two, blue, true))?;
