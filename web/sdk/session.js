@@ -1,0 +1,308 @@
+// A session with the server: a WebSocket, the wire over it, and the calls it carries.
+// Its status changes in one place, #enter, and only as state.js allows.
+
+import { Call } from './call.js';
+import { SESSION_STATUS } from './constants.js';
+import { Emitter } from './emitter.js';
+import { argumentError, phoneError } from './errors.js';
+import { Logger } from './logger.js';
+import { isFinal, mayFollow, SESSION_TRANSITIONS } from './state.js';
+import { uuid } from './uuid.js';
+import { Wire } from './wire.js';
+
+/** @typedef {import('./types.js').CallInfo} CallInfo */
+/** @typedef {import('./types.js').CallOptions} CallOptions */
+/** @typedef {import('./types.js').Cause} Cause */
+/** @typedef {import('./types.js').Fail} Fail */
+/** @typedef {import('./types.js').SessionOptions} SessionOptions */
+
+/**
+ * What a session needs of the world.
+ * @typedef {object} SessionWorld
+ * @property {(url: string) => WebSocket} openSocket
+ * @property {import('./call.js').CallLink['capture']} capture
+ * @property {import('./call.js').CallLink['openMedia']} openMedia
+ * @property {import('./call.js').CallLink['deviceInfo']} deviceInfo
+ * @property {() => { appVersion: string, userAgent: string, info: object }} client
+ * @property {(session: Session) => void} ended
+ */
+
+/** What this SDK understands beyond the published one; the server grants it in `getUserData`. */
+const FEATURES = ['cause'];
+
+export class Session {
+  #id = uuid();
+  /** @type {string} */
+  #status = SESSION_STATUS.PENDING;
+  /** @type {Emitter<Record<string, any[]>>} */
+  #events = new Emitter();
+  #options;
+  #world;
+  #logger;
+  #wire;
+  #socket;
+  /** @type {Map<string, Call>} */
+  #calls = new Map();
+  /** Offers of calls we have not been told of yet: setRemoteSDP comes before notifyIncomingCall. @type {Map<string, string>} */
+  #offers = new Map();
+  /** @type {Map<string, { resolve: (status: object) => void, reject: (status: object) => void }>} */
+  #sent = new Map();
+  /** What `getUserData` said. @type {Record<string, any>} */
+  #connection = {};
+  /** @type {Cause | null} */
+  #cause = null;
+  #leaving = false;
+  /** @type {ReturnType<typeof setTimeout>[]} */
+  #timers = [];
+
+  /**
+   * Pages use `Flashphoner.createSession`.
+   * @param {SessionOptions} options
+   * @param {SessionWorld} world
+   */
+  constructor(options, world) {
+    if (!options?.urlServer) throw argumentError('OPTIONS_URLSERVER_MUST_BE_PROVIDED');
+    this.#options = options;
+    this.#world = world;
+    this.#logger = new Logger(options.logger);
+    this.#wire = this.#understand(new Wire({ receiveProbes: options.probesInterval ? options.receiveProbes : 0 }));
+    this.#socket = this.#connect(options.urlServer);
+  }
+
+  id() {
+    return this.#id;
+  }
+
+  status() {
+    return this.#status;
+  }
+
+  getServerUrl() {
+    return this.#options.urlServer;
+  }
+
+  /** Why the session failed, ended, or the account could not be registered. */
+  cause() {
+    return this.#cause;
+  }
+
+  getLogger() {
+    return this.#logger;
+  }
+
+  /**
+   * Prepares a call; `call.call()` starts it.
+   * @param {CallOptions} options
+   */
+  createCall(options) {
+    if (this.#status !== SESSION_STATUS.REGISTERED && this.#status !== SESSION_STATUS.ESTABLISHED) {
+      throw phoneError('INVALID_SESSION_STATE', `Calls need a connected session; this one is ${this.#status}.`, this.#status);
+    }
+    if (!options) throw argumentError('OPTIONS_MUST_BE_PROVIDED');
+    return this.#createCall({ ...options, callId: uuid() });
+  }
+
+  /**
+   * Sends data to the server's application.
+   * @param {unknown} payload
+   * @returns {Promise<object>} what became of it
+   */
+  sendData(payload) {
+    const operationId = uuid();
+    return new Promise((resolve, reject) => {
+      this.#sent.set(operationId, { resolve, reject });
+      this.#wire.send('sendData', { operationId, payload });
+    });
+  }
+
+  /** Ends the session and its calls. */
+  disconnect() {
+    if (isFinal(SESSION_TRANSITIONS, this.#status)) return;
+    this.#leaving = true;
+    this.#socket.close();
+  }
+
+  /**
+   * @param {string} event one of SESSION_STATUS
+   * @param {(...args: any[]) => void} callback gets this session, and for ESTABLISHED what the server said;
+   *   for INCOMING_CALL the call; for WARN the refusal
+   */
+  on(event, callback) {
+    this.#events.on(event, callback);
+    return this;
+  }
+
+  /** @param {string} url */
+  #connect(url) {
+    const socket = this.#world.openSocket(url);
+    const { timeout, pingInterval, probesInterval } = this.#options;
+    if (timeout) {
+      const late = () => this.#lose(`The server ${url} did not answer within ${timeout} ms.`);
+      this.#timers.push(setTimeout(() => this.#status === SESSION_STATUS.PENDING && late(), timeout));
+    }
+    socket.onopen = () => {
+      if (!this.#enter(SESSION_STATUS.CONNECTED)) return;
+      this.#wire.send('connection', this.#greeting());
+      if (pingInterval) this.#every(pingInterval, () => this.#wire.send('ping', null));
+      if (probesInterval) this.#every(probesInterval, () => this.#wire.handleProbe());
+    };
+    socket.onmessage = ({ data }) => this.#wire.handleFrame(data);
+    socket.onerror = () => {
+      if (this.#leaving) return;
+      const opened = this.#status !== SESSION_STATUS.PENDING;
+      this.#lose(opened ? 'The connection to the server broke.' : `The server ${url} cannot be reached. Check the address, and that the server is running.`);
+    };
+    socket.onclose = ({ reason, wasClean }) => {
+      const what = wasClean ? `The server closed the connection${reason ? `: ${reason}` : ''}.` : 'The connection to the server was lost.';
+      this.#cause = this.#leaving ? null : (this.#cause ?? connectionCause(what));
+      this.#enter(SESSION_STATUS.DISCONNECTED);
+    };
+    return socket;
+  }
+
+  /** The wire's events, one by one. @param {Wire} wire */
+  #understand(wire) {
+    wire.on('send', (text) => {
+      if (this.#socket.readyState === 1) this.#socket.send(text);
+    });
+    wire.on('userData', (connection) => {
+      this.#connection = connection;
+      this.#enter(SESSION_STATUS.ESTABLISHED, connection);
+    });
+    wire.on('registered', () => {
+      this.#cause = null;
+      this.#enter(SESSION_STATUS.REGISTERED);
+    });
+    wire.on('remoteSdp', (callId, sdp) => {
+      const call = this.#calls.get(callId);
+      if (call) call.handleRemoteSdp(sdp);
+      else this.#offers.set(callId, sdp);
+    });
+    wire.on('callStatus', (info) => {
+      // an offer may have waited for a call that never came here
+      this.#offers.delete(info.callId);
+      this.#calls.get(info.callId)?.handleStatus(info);
+    });
+    wire.on('incomingCall', (info) => this.#incoming(info));
+    wire.on('fail', (fail) => this.#refused(fail));
+    wire.on('data', (data) => this.#events.emit(SESSION_STATUS.APP_DATA, data));
+    wire.on('dataStatus', (status) => this.#delivered(status));
+    wire.on('debug', (report) => this.#events.emit(SESSION_STATUS.DEBUG, report));
+    wire.on('ignored', (why) => this.#logger.info(`session ${this.#id}: ignored ${why}`));
+    wire.on('silence', () => this.#lose('The server has fallen silent.'));
+    return wire;
+  }
+
+  /** The first frame: field for field what the published SDK sends, and our features. */
+  #greeting() {
+    const { appKey = 'defaultApp', keepAlive, authToken, custom, sipOptions, sendClientInfo = true } = this.#options;
+    const { appVersion, userAgent, info } = this.#world.client();
+    return {
+      appKey,
+      mediaProviders: ['WebRTC'],
+      keepAlive,
+      authToken,
+      clientVersion: '2.0',
+      clientOSVersion: appVersion,
+      clientBrowserVersion: userAgent,
+      msePacketizationVersion: 2,
+      custom,
+      clientInfo: sendClientInfo ? info : undefined,
+      sipLogin: sipOptions?.login,
+      sipAuthenticationName: sipOptions?.authenticationName,
+      sipPassword: sipOptions?.password,
+      sipDomain: sipOptions?.domain,
+      sipOutboundProxy: sipOptions?.outboundProxy,
+      sipProxy: sipOptions?.proxy,
+      sipPort: sipOptions?.port,
+      sipRegisterRequired: sipOptions?.registerRequired,
+      features: FEATURES,
+    };
+  }
+
+  /** @param {CallInfo} info */
+  #incoming({ callId, caller, callee, visibleName, custom }) {
+    if (this.#calls.has(callId)) return;
+    const call = this.#createCall({ callId, incoming: true, caller, callee, visibleName, custom });
+    call.handleRemoteSdp(this.#offers.get(callId) ?? '');
+    this.#offers.delete(callId);
+    this.#events.emit(SESSION_STATUS.INCOMING_CALL, call);
+  }
+
+  /** @param {CallOptions & { callId: string, incoming?: boolean, caller?: string | undefined }} options */
+  #createCall(options) {
+    const call = new Call(options, {
+      login: this.#options.appKey === 'clickToCallApp' ? '' : (this.#connection['sipLogin'] ?? ''),
+      configuration: this.#options.mediaOptions,
+      send: (message, data) => this.#wire.send(message, data),
+      capture: this.#world.capture,
+      openMedia: this.#world.openMedia,
+      deviceInfo: this.#world.deviceInfo,
+      ended: (ended) => this.#calls.delete(ended.id()),
+      logger: options.logger ? new Logger(options.logger) : this.#logger,
+    });
+    this.#calls.set(call.id(), call);
+    return call;
+  }
+
+  /** @param {Fail} fail */
+  #refused(fail) {
+    const call = fail.id === undefined ? undefined : this.#calls.get(fail.id);
+    call?.handleFail(fail);
+    if (fail.id === undefined) this.#cause = fail.cause ?? connectionCause(fail.info ?? 'The server refused the request.', fail.sipStatus);
+    this.#events.emit(SESSION_STATUS.WARN, fail);
+  }
+
+  /** @param {{ operationId?: string, status?: string }} status */
+  #delivered(status) {
+    const waiting = this.#sent.get(status.operationId ?? '');
+    this.#sent.delete(status.operationId ?? '');
+    if (status.status === 'ACCEPTED') waiting?.resolve(status);
+    else waiting?.reject(status);
+    this.#events.emit(SESSION_STATUS.SEND_DATA_STATUS, status);
+  }
+
+  /** @param {string} text */
+  #lose(text) {
+    this.#cause ??= connectionCause(text);
+    this.#enter(SESSION_STATUS.FAILED);
+    this.#socket.close();
+  }
+
+  /**
+   * The one door: every change of status goes through here.
+   * @param {string} status
+   * @param {unknown} [detail]
+   * @returns {boolean} whether it changed
+   */
+  #enter(status, detail) {
+    if (!mayFollow(SESSION_TRANSITIONS, this.#status, status)) {
+      this.#logger.info(`session ${this.#id}: ${status} cannot follow ${this.#status}`);
+      return false;
+    }
+    this.#status = status;
+    if (isFinal(SESSION_TRANSITIONS, status)) this.#bury();
+    this.#events.emit(status, this, detail);
+    return true;
+  }
+
+  /** Nothing outlives the session: no timer, no call, no promise. */
+  #bury() {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const { reject } of this.#sent.values()) reject({ status: 'FAILED', info: 'The session has ended.' });
+    this.#sent.clear();
+    const cause = this.#leaving ? null : (this.#cause ?? connectionCause('The connection to the server was lost.'));
+    for (const call of [...this.#calls.values()]) call.handleSessionEnd(cause);
+    this.#world.ended(this);
+  }
+
+  /** @param {number} interval ms @param {() => void} action */
+  #every(interval, action) {
+    this.#timers.push(setInterval(action, interval));
+  }
+}
+
+/** @param {string} text @param {number} [sipCode] @returns {Cause} */
+function connectionCause(text, sipCode) {
+  return { sipCode: sipCode ?? null, reason: '', q850: null, stage: 'connect', side: 'gateway', text };
+}
