@@ -514,6 +514,17 @@ fn the_syntax_is_that_of_java_properties() {
     );
     assert_eq!(config.user_agent, "A b=c # d");
     assert_eq!(quiet("user_agent=Гудок").user_agent, "Гудок");
+    let continued = quiet("user_agent=a\\\n  #b\n# no \\\nsip_port=1");
+    assert_eq!(
+        continued.user_agent, "a#b",
+        "a continued line is no comment"
+    );
+    assert_eq!(continued.sip_port, 1, "a comment is never continued");
+    assert_eq!(
+        quiet("ws.port=1  ").ws_port,
+        1,
+        "Java keeps the blanks, we do not"
+    );
     refused(
         "\n\nsip_port=\\\n  x\n",
         "line 3: sip_port=x is refused: it is not a whole number from 0 to 65535. Allowed: 0 to 65535; 0 means any free port.",
