@@ -1,0 +1,302 @@
+//! The house rules that a compiler does not hold: crate walls, file sizes, words that must not stand in a source.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::root;
+
+mod manifest;
+use manifest::Manifest;
+
+/// Which of our crates each crate may use (ARCHITECTURE.md). `testkit` may stand among anyone's dev-dependencies.
+const WALLS: &[(&str, &[&str])] = &[
+    ("signaling", &[]),
+    ("sdp", &[]),
+    ("sip", &[]),
+    ("codec", &[]),
+    ("config", &[]),
+    ("media", &["codec", "sdp"]),
+    ("webrtc", &["sdp"]),
+    ("session", &["signaling", "sip", "sdp", "config"]),
+    ("pbx", &["sip", "sdp", "media", "codec"]),
+    (
+        "testkit",
+        &[
+            "signaling",
+            "sip",
+            "sdp",
+            "config",
+            "session",
+            "media",
+            "codec",
+            "webrtc",
+        ],
+    ),
+    (
+        "gateway",
+        &[
+            "signaling",
+            "sip",
+            "sdp",
+            "config",
+            "session",
+            "media",
+            "codec",
+            "webrtc",
+            "pbx",
+        ],
+    ),
+    ("tests", &["testkit"]),
+    ("xtask", &[]),
+];
+
+/// Crates from outside that only these of ours may use, in any kind of dependency: whatever opens sockets, reads clocks
+/// or spawns tasks belongs to the shell.
+const KEPT: &[(&str, &[&str])] = &[
+    ("tokio", &["gateway"]),
+    ("tokio-rustls", &["gateway"]),
+    ("axum", &["gateway"]),
+    ("rustls", &["gateway"]),
+    ("hickory-resolver", &["gateway"]),
+    ("mio", &["gateway"]),
+    ("quinn-udp", &["gateway"]),
+    ("socket2", &["gateway"]),
+    ("if-addrs", &["gateway"]),
+    ("clap", &["gateway"]),
+    ("str0m", &["webrtc"]),
+    ("anyhow", &["gateway", "xtask", "tests"]),
+];
+
+/// A longer file hides a second noun.
+const MOST_LINES: usize = 700;
+
+/// What no source says: (the words, which files are looked at, why).
+const UNSAID: &[(&str, Files, &str)] = &[
+    (
+        "thread::sleep",
+        Files::Rust,
+        "wait for a condition with a deadline",
+    ),
+    (
+        "time::sleep(",
+        Files::RustTests,
+        "wait for a condition with a deadline, or move simulated time",
+    ),
+    ("todo!", Files::Rust, "finish it"),
+    ("unimplemented!", Files::Rust, "finish it"),
+    ("#[ignore", Files::Rust, "no test is skipped"),
+    (".skip(`", Files::Script, "no test is skipped"),
+    ("test.skip", Files::Script, "no test is skipped"),
+    ("test.todo", Files::Script, "no test is skipped"),
+    ("test.only", Files::Script, "no test is skipped"),
+    (
+        "waitForTimeout",
+        Files::Script,
+        "wait for a condition with a deadline",
+    ),
+    ("/work/", Files::All, "it names somebody's machine"),
+    ("seams.md", Files::All, "it names a paper that is not here"),
+    (
+        "requirements.md",
+        Files::All,
+        "it names a paper that is not here",
+    ),
+    (
+        "behaviour.md",
+        Files::All,
+        "it names a paper that is not here",
+    ),
+    ("trust.md", Files::All, "it names a paper that is not here"),
+    ("peers.md", Files::All, "it names a paper that is not here"),
+    ("crates.io/", Files::All, "it names a registry's host"),
+    ("npmjs.", Files::All, "it names a registry's host"),
+    ("deb.debian.org", Files::All, "it names a registry's host"),
+    ("pypi.org", Files::All, "it names a registry's host"),
+];
+
+#[derive(Clone, Copy)]
+enum Files {
+    All,
+    Rust,
+    RustTests,
+    Script,
+}
+
+impl Files {
+    fn hold(self, path: &str) -> bool {
+        let is_test =
+            path.contains("/tests/") || path.ends_with("/tests.rs") || path.starts_with("tests/");
+        match self {
+            Self::All => true,
+            Self::Rust => path.ends_with(".rs"),
+            Self::RustTests => path.ends_with(".rs") && is_test,
+            Self::Script => path.ends_with(".js") || path.ends_with(".mjs"),
+        }
+    }
+}
+
+/// What git tracks, without this test (which says all that is unsaid) and without the lockfiles.
+fn tracked() -> Vec<(String, String)> {
+    let output = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root())
+        .output()
+        .expect("git");
+    assert!(
+        output.status.success(),
+        "the tidy test needs git and its work tree"
+    );
+    let names = String::from_utf8(output.stdout).expect("file names are UTF-8");
+    let ours = |name: &&str| {
+        !name.is_empty() && *name != "xtask/src/tidy.rs" && !name.ends_with("Cargo.lock")
+    };
+    let read = |name: &str| {
+        Some((
+            name.to_owned(),
+            std::fs::read_to_string(root().join(name)).ok()?,
+        ))
+    };
+    names.split('\0').filter(ours).filter_map(read).collect()
+}
+
+fn manifests() -> BTreeMap<String, Manifest> {
+    let crates = std::fs::read_dir(root().join("crates")).expect("crates/");
+    let folders = crates
+        .map(|entry| entry.expect("entry").path())
+        .chain([root().join("tests"), root().join("xtask")]);
+    let is_crate = |path: &PathBuf| path.join("Cargo.toml").is_file();
+    let name = |path: &Path| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name")
+            .to_owned()
+    };
+    folders
+        .filter(is_crate)
+        .map(|path| (name(&path), Manifest::read(&path.join("Cargo.toml"))))
+        .collect()
+}
+
+fn report(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn the_walls_between_crates_stand() {
+    let manifests = manifests();
+    let mut faults = Vec::new();
+    for name in manifests.keys() {
+        if !WALLS.iter().any(|(walled, _)| walled == name) {
+            faults.push(format!("{name} stands in no row of the table"));
+        }
+    }
+    for (name, may) in WALLS {
+        let manifest = manifests
+            .get(*name)
+            .unwrap_or_else(|| panic!("there is no crate {name}"));
+        for (section, dependency) in &manifest.dependencies {
+            let ours = manifests.contains_key(dependency);
+            let of_tests =
+                section == "dev-dependencies" && (dependency == "testkit" || dependency == name);
+            if ours && !may.contains(&dependency.as_str()) && !of_tests {
+                faults.push(format!("{name} must not use {dependency} ({section})"));
+            }
+            for (kept, by) in KEPT {
+                if dependency == kept && !by.contains(name) {
+                    faults.push(format!(
+                        "{name} must not use {kept}: it belongs to {}",
+                        by.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn every_manifest_is_of_the_house() {
+    let mut faults = Vec::new();
+    for (folder, manifest) in manifests() {
+        if manifest.name != folder {
+            faults.push(format!("the crate in {folder} is called {}", manifest.name));
+        }
+        if !manifest.is_unpublished {
+            faults.push(format!("{folder} could be published"));
+        }
+        if !manifest.has_house_lints {
+            faults.push(format!("{folder} does not take the workspace's lints"));
+        }
+        if manifest.renames {
+            faults.push(format!(
+                "{folder} renames a dependency, which the walls cannot see"
+            ));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn unsafe_is_forbidden_everywhere_but_in_codec() {
+    let mut faults = Vec::new();
+    for (name, manifest) in manifests() {
+        for file in ["src/lib.rs", "src/main.rs"] {
+            let text = std::fs::read_to_string(manifest.folder.join(file));
+            if name != "codec" && text.is_ok_and(|text| !text.contains("#![forbid(unsafe_code)]")) {
+                faults.push(format!("{name}/{file} does not forbid unsafe code"));
+            }
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let is_source = |name: &str| {
+        [".rs", ".js", ".mjs", ".css", ".html"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    };
+    let mut faults = Vec::new();
+    for (name, text) in tracked() {
+        let lines = text.lines().count();
+        if is_source(&name) && lines > MOST_LINES {
+            faults.push(format!(
+                "{name} has {lines} lines; look for its second noun"
+            ));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn nothing_unsaid_is_said() {
+    let mut faults = Vec::new();
+    for (name, text) in tracked() {
+        for (number, line) in text.lines().enumerate() {
+            let said = UNSAID
+                .iter()
+                .filter(|(words, files, _)| files.hold(&name) && line.contains(words));
+            faults.extend(
+                said.map(|(words, _, why)| format!("{name}:{}: `{words}`: {why}", number + 1)),
+            );
+        }
+    }
+    report(&faults);
+}
+
+/// Vectors that are handed over beside the repository may be read by tests; nothing else there is known here.
+#[test]
+fn only_tests_look_beside_the_repository() {
+    let outside = "shared/vectors";
+    let mut faults = Vec::new();
+    for (name, text) in tracked() {
+        let is_test = Files::RustTests.hold(&name)
+            || (name.ends_with(".rs") && text.contains("#[cfg(test)]"));
+        if text.contains(outside) && !is_test {
+            faults.push(format!("{name} reads {outside} and is no test"));
+        }
+    }
+    report(&faults);
+}
