@@ -1,0 +1,537 @@
+//! The bridge of a call: one SIP leg and the live browser leg, joined as the call's `Plan` says.
+//!
+//! ```text
+//!  SIP peer                        Bridge                              browser leg (webrtc)
+//!  ───────► latch ─► route ─► [early buffer] ─► rebase ──────────────► ToBrowser
+//!  ◄─────── sender ◄─ rebase ◄─ route ◄─────────────────────────────── browser_rtp
+//!  ◄──────► reports, PLI, FIR        key frame asks ◄────────────────► key_frame_wanted
+//! ```
+//!
+//! The SIP leg may have several streams: the early dialogs of a forked INVITE share our ports, and
+//! one of them is selected. What no selected peer owns waits a moment as a stray: RTP may be faster
+//! than the answer that explains it.
+
+mod control;
+mod line;
+mod remote;
+mod strays;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+use sdp::{MediaKind, Plan};
+
+use self::line::Line;
+use self::remote::Remote;
+use self::strays::Stray;
+use crate::latch::Judgement;
+use crate::rebase::Numbering;
+use crate::rtp::{self, Reception, RtpPacket};
+use crate::settings::BridgeSettings;
+use crate::time::WallClock;
+
+/// How old a stray may be when a later plan explains it; before the first plan the early buffer's
+/// reach holds.
+const LATE_PLAN: Duration = Duration::from_millis(300);
+
+/// Which of an m-line's two ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RtpOrRtcp {
+    /// The even one. Carries RTCP as well where rtcp-mux was agreed (RFC 5761).
+    Rtp,
+    /// The odd one.
+    Rtcp,
+}
+
+/// A packet for the browser leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutRtp {
+    /// The browser's payload type.
+    pub payload_type: u8,
+    /// Audio: talkspurt begins. Video: frame ends.
+    pub marker: bool,
+    /// Extended; starts below 65,536 and grows for the life of the peer connection.
+    pub sequence: u64,
+    /// One line for the life of the peer connection.
+    pub timestamp: u32,
+    /// In the browser's format.
+    pub payload: Bytes,
+    /// When it came from the SIP side; earlier than now if it waited.
+    pub received: Instant,
+}
+
+/// What the shell shall do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BridgeOutput {
+    /// Send on the live browser leg.
+    ToBrowser {
+        /// Its m-line.
+        kind: MediaKind,
+        /// The packet.
+        packet: OutRtp,
+    },
+    /// Send a datagram from one of the SIP leg's ports.
+    ToSip {
+        /// The m-line.
+        kind: MediaKind,
+        /// Send from this port.
+        port: RtpOrRtcp,
+        /// Destination.
+        to: SocketAddr,
+        /// The datagram.
+        bytes: Bytes,
+    },
+    /// Ask the live browser leg for a key frame (PLI).
+    WantBrowserKeyFrame {
+        /// Always video.
+        kind: MediaKind,
+    },
+}
+
+/// The numbers a browser's peer connection has seen; they go with it from bridge to bridge.
+#[derive(Debug, Clone)]
+pub struct Numbers([Numbering; 2]);
+
+/// What has happened so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// The audio m-line.
+    pub audio: LineCounters,
+    /// The video m-line.
+    pub video: LineCounters,
+}
+
+/// What has happened on one m-line. All count packets unless they say otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LineCounters {
+    /// From the SIP peer, believed.
+    pub sip_received: u64,
+    /// To the browser.
+    pub to_browser: u64,
+    /// From the browser.
+    pub browser_received: u64,
+    /// To the SIP peer, silence not counted.
+    pub to_sip: u64,
+    /// Silence of our own to the SIP peer.
+    pub silence: u64,
+    /// Neither RTP nor RTCP.
+    pub malformed: u64,
+    /// From a source that is not the peer's.
+    pub foreign: u64,
+    /// From an early dialog that is not selected.
+    pub other_stream: u64,
+    /// With a payload type nobody negotiated, either direction.
+    pub unknown_payload_type: u64,
+    /// Against the negotiated direction (hold), either direction.
+    pub against_direction: u64,
+    /// Without payload (probes), either direction.
+    pub empty: u64,
+    /// Came twice, either direction.
+    pub duplicates: u64,
+    /// Came when their place was gone, either direction.
+    pub too_late: u64,
+    /// Dropped because there was no browser, or the early buffer was off or full.
+    pub no_browser: u64,
+    /// Dropped because there is nowhere to send: no plan yet, or a NAT not yet heard from.
+    pub no_peer: u64,
+    /// Changes and jumps of a source that were absorbed, either direction.
+    pub switches: u64,
+    /// Changes of the peer's address that were followed, the first one counted.
+    pub moves: u64,
+    /// Key frames asked of the SIP peer, requests.
+    pub key_frames_asked: u64,
+    /// Reception from the SIP peer's present source.
+    pub reception: Reception,
+    /// RTCP of the SIP leg.
+    pub rtcp: RtcpSummary,
+}
+
+/// RTCP of one m-line of the SIP leg.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RtcpSummary {
+    /// Compounds sent.
+    pub sent: u64,
+    /// Compounds received and believed.
+    pub received: u64,
+    /// From the peer's last report about us.
+    pub round_trip: Option<Duration>,
+    /// Packets of ours the peer says it lost.
+    pub peer_lost: Option<i32>,
+    /// Of 256, in the peer's last interval.
+    pub peer_fraction_lost: Option<u8>,
+}
+
+/// Whether there is a browser to send to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Browser {
+    /// Not yet: media waits in the early buffer.
+    Awaited,
+    Up,
+    /// It was there: what comes meanwhile is lost, not late.
+    Gone,
+}
+
+/// The media of one call.
+#[derive(Debug)]
+pub struct Bridge {
+    rng: ChaCha20Rng,
+    settings: BridgeSettings,
+    wall: WallClock,
+    lines: [Line; 2],
+    streams: BTreeMap<u32, Stream>,
+    selected: Option<u32>,
+    browser: Browser,
+    outputs: VecDeque<BridgeOutput>,
+}
+
+/// One remote early dialog.
+#[derive(Debug, Default)]
+struct Stream {
+    remotes: [Option<Remote>; 2],
+    signalling: Option<IpAddr>,
+}
+
+const KINDS: [MediaKind; 2] = [MediaKind::Audio, MediaKind::Video];
+
+fn index(kind: MediaKind) -> usize {
+    match kind {
+        MediaKind::Audio => 0,
+        MediaKind::Video => 1,
+    }
+}
+
+impl Bridge {
+    /// A bridge without legs. `settings.unix_time` is the wall clock's at `now`.
+    pub fn new(mut rng: ChaCha20Rng, settings: BridgeSettings, now: Instant) -> Self {
+        let lines = KINDS.map(|kind| Line::new(kind, &settings, &mut rng));
+        Self {
+            rng,
+            wall: WallClock::new(now, settings.unix_time),
+            settings,
+            lines,
+            streams: BTreeMap::new(),
+            selected: None,
+            browser: Browser::Awaited,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The IP the SIP signalling of a stream comes from: media from there is believed too
+    /// (`symmetric_rtp=auto`). Best said before [`Bridge::connect_sip`].
+    pub fn signalling_source(&mut self, stream: u32, ip: IpAddr) {
+        let stream = self.streams.entry(stream).or_default();
+        stream.signalling = Some(ip);
+        for remote in stream.remotes.iter_mut().flatten() {
+            remote.latch.set_signalling(ip);
+        }
+    }
+
+    /// Where a stream's peer is and what it speaks. May come again with another plan; numbers go on.
+    /// The first stream connected is the selected one.
+    pub fn connect_sip(&mut self, stream: u32, plan: &Plan, now: Instant) {
+        let first = self.selected.is_none();
+        let entry = self.streams.entry(stream).or_default();
+        for (kind, slot) in KINDS.into_iter().zip(&mut entry.remotes) {
+            let media = plan
+                .media
+                .iter()
+                .find(|media| media.kind == kind && media.accepted);
+            let before = slot.take();
+            *slot = media
+                .and_then(|media| Remote::new(media, before, &self.settings, entry.signalling));
+        }
+        if first {
+            self.selected = Some(stream);
+        }
+        if self.selected == Some(stream) {
+            self.begin(now);
+        }
+        self.replay_strays(
+            if first {
+                self.settings.early_buffer
+            } else {
+                LATE_PLAN
+            },
+            now,
+        );
+    }
+
+    /// From now on this stream is heard, and hears us. Unknown streams are ignored.
+    pub fn select_stream(&mut self, stream: u32, now: Instant) {
+        if self.selected == Some(stream) || !self.streams.contains_key(&stream) {
+            return;
+        }
+        self.selected = Some(stream);
+        for line in &mut self.lines {
+            line.source_gone();
+        }
+        self.begin(now);
+        self.replay_strays(LATE_PLAN, now);
+    }
+
+    /// An early dialog is over; the selected one stays until another is selected.
+    pub fn disconnect_stream(&mut self, stream: u32) {
+        if self.selected != Some(stream) {
+            self.streams.remove(&stream);
+        }
+    }
+
+    /// The browser leg can be sent to (DTLS is up): what waited goes out now.
+    pub fn browser_up(&mut self, now: Instant) {
+        if self.browser == Browser::Up {
+            return;
+        }
+        self.browser = Browser::Up;
+        for line in &mut self.lines {
+            line.browser_up(&mut self.outputs, now);
+        }
+        if let Some(stream) = self.selected.and_then(|id| self.streams.get(&id)) {
+            for (line, remote) in self.lines.iter_mut().zip(&stream.remotes) {
+                line.want_browser_key_frame(remote.as_ref(), now);
+            }
+        }
+        self.ask_for_key_frames(now);
+    }
+
+    /// As [`Bridge::browser_up`], for a leg that has been sent to before, here or elsewhere: its
+    /// numbers go on.
+    pub fn browser_up_with(&mut self, numbers: Numbers, now: Instant) {
+        self.browser_down(now);
+        for (line, numbering) in self.lines.iter_mut().zip(numbers.0) {
+            line.renumber(numbering);
+        }
+        self.browser_up(now);
+    }
+
+    /// The live browser leg is gone or no longer live. Answers its numbers, which go on if the leg
+    /// is used again; the next leg gets numbers of its own.
+    pub fn browser_down(&mut self, _now: Instant) -> Option<Numbers> {
+        if self.browser != Browser::Up {
+            return None;
+        }
+        self.browser = Browser::Gone;
+        let rng = &mut self.rng;
+        Some(Numbers(
+            self.lines
+                .each_mut()
+                .map(|line| line.renumber(Numbering::new(rng))),
+        ))
+    }
+
+    /// A datagram on one of the SIP leg's ports.
+    pub fn sip_datagram(
+        &mut self,
+        kind: MediaKind,
+        port: RtpOrRtcp,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) {
+        self.sip_datagram_at(kind, port, crate::latch::canonical(from), bytes, now);
+        self.ask_for_key_frames(now);
+    }
+
+    /// A packet of the live browser leg, as received.
+    pub fn browser_rtp(&mut self, kind: MediaKind, packet: &RtpPacket, now: Instant) {
+        let line = &mut self.lines[index(kind)];
+        let remote = self
+            .selected
+            .and_then(|id| self.streams.get(&id))
+            .and_then(|stream| stream.remotes[index(kind)].as_ref());
+        line.browser_packet(remote, packet, &mut self.outputs, now);
+    }
+
+    /// The browser sent PLI or FIR.
+    pub fn browser_key_frame_wanted(&mut self, kind: MediaKind, now: Instant) {
+        if kind == MediaKind::Video {
+            self.lines[index(kind)].want_sip_key_frame(now);
+            self.ask_for_key_frames(now);
+        }
+    }
+
+    /// Time has come for something.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(stream) = self.selected.and_then(|id| self.streams.get(&id)) {
+            for (line, remote) in self.lines.iter_mut().zip(&stream.remotes) {
+                if let Some(remote) = remote {
+                    line.fill(remote, &self.settings, &mut self.outputs, now);
+                    line.report(remote, &self.settings, &self.wall, &mut self.outputs, now);
+                }
+            }
+        }
+        self.ask_for_key_frames(now);
+    }
+
+    /// When [`Bridge::handle_timeout`] is due, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let stream = self.streams.get(&self.selected?)?;
+        self.lines
+            .iter()
+            .zip(&stream.remotes)
+            .filter(|(_, remote)| remote.is_some())
+            .flat_map(|(line, _)| line.timeouts(self.browser == Browser::Up))
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<BridgeOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// The call ends: RTCP BYE (RFC 3550 §6.6) on every m-line of the SIP leg.
+    pub fn bye(&mut self, now: Instant) {
+        if let Some(stream) = self.selected.and_then(|id| self.streams.get(&id)) {
+            for (line, remote) in self.lines.iter_mut().zip(&stream.remotes) {
+                if let Some(remote) = remote {
+                    line.bye(remote, &self.settings, &self.wall, &mut self.outputs, now);
+                }
+            }
+        }
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> Counters {
+        let [audio, video] = self.lines.each_ref().map(Line::counters);
+        Counters { audio, video }
+    }
+
+    /// Our SSRCs toward the SIP peer, audio and video.
+    pub fn ssrcs(&self) -> [u32; 2] {
+        self.lines.each_ref().map(Line::ssrc)
+    }
+
+    /// The selected stream begins, or begins again with another plan.
+    fn begin(&mut self, now: Instant) {
+        let Some(stream) = self.selected.and_then(|id| self.streams.get(&id)) else {
+            return;
+        };
+        for (line, remote) in self.lines.iter_mut().zip(&stream.remotes) {
+            if let Some(remote) = remote {
+                line.begin(remote, &mut self.rng, now);
+            }
+        }
+        self.ask_for_key_frames(now);
+    }
+
+    fn replay_strays(&mut self, reach: Duration, now: Instant) {
+        for kind in KINDS {
+            for stray in self.lines[index(kind)].strays.take() {
+                if now.saturating_duration_since(stray.at) <= reach {
+                    self.sip_datagram_at(kind, stray.port, stray.from, &stray.bytes, stray.at);
+                }
+            }
+        }
+        self.ask_for_key_frames(now);
+    }
+
+    fn sip_datagram_at(
+        &mut self,
+        kind: MediaKind,
+        port: RtpOrRtcp,
+        from: SocketAddr,
+        bytes: &[u8],
+        at: Instant,
+    ) {
+        let line = &mut self.lines[index(kind)];
+        if rtp::is_rtcp(bytes) {
+            if let Some(remote) = self
+                .selected
+                .and_then(|id| self.streams.get_mut(&id))
+                .and_then(|stream| stream.remotes[index(kind)].as_mut())
+            {
+                line.rtcp_from_sip(remote, from, bytes, &self.wall, at);
+            }
+            return;
+        }
+        if port == RtpOrRtcp::Rtcp {
+            line.counts.malformed += 1;
+            return;
+        }
+        let Ok((header, payload)) = rtp::parse(bytes) else {
+            line.counts.malformed += 1;
+            return;
+        };
+        let mut stray = || Stray {
+            at,
+            from,
+            port,
+            bytes: Bytes::copy_from_slice(bytes),
+        };
+        let Some(selected) = self.selected else {
+            line.strays.push(from, at, &mut stray);
+            return;
+        };
+        if let Some(other) = other_owner(&mut self.streams, selected, index(kind), from) {
+            let negotiated = other.incoming(header.payload_type).is_some();
+            other.latch.judge(from, &header, negotiated, at);
+            line.counts.other_stream += 1;
+            line.strays.push(from, at, &mut stray);
+            return;
+        }
+        let remote = self
+            .streams
+            .get_mut(&selected)
+            .and_then(|stream| stream.remotes[index(kind)].as_mut());
+        let Some(remote) = remote else {
+            line.strays.push(from, at, &mut stray);
+            return;
+        };
+        let negotiated = remote.incoming(header.payload_type).is_some();
+        match remote.latch.judge(from, &header, negotiated, at) {
+            Judgement::Accepted => {}
+            Judgement::Moved => line.counts.moves += 1,
+            Judgement::Refused => {
+                line.counts.foreign += 1;
+                line.strays.push(from, at, &mut stray);
+                return;
+            }
+        }
+        line.sip_packet(
+            remote,
+            &header,
+            payload,
+            self.browser,
+            &mut self.outputs,
+            at,
+        );
+    }
+
+    fn ask_for_key_frames(&mut self, now: Instant) {
+        if let Some(stream) = self.selected.and_then(|id| self.streams.get(&id)) {
+            for (line, remote) in self.lines.iter_mut().zip(&stream.remotes) {
+                if let Some(remote) = remote {
+                    let up = self.browser == Browser::Up;
+                    line.ask(
+                        remote,
+                        up,
+                        &self.settings,
+                        &self.wall,
+                        &mut self.outputs,
+                        now,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The stream other than the selected one whose source `from` is, if it is not the selected one's.
+fn other_owner(
+    streams: &mut BTreeMap<u32, Stream>,
+    selected: u32,
+    kind: usize,
+    from: SocketAddr,
+) -> Option<&mut Remote> {
+    let owns = |stream: &Stream| {
+        let remote = stream.remotes[kind].as_ref();
+        remote.is_some_and(|remote| remote.latch.owns(from))
+    };
+    if streams.len() < 2 || streams.get(&selected).is_some_and(owns) {
+        return None;
+    }
+    let other = streams.values_mut().find(|stream| owns(stream))?;
+    other.remotes[kind].as_mut()
+}

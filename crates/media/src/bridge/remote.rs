@@ -1,0 +1,138 @@
+//! The SIP peer's end of one m-line: where it is, what it speaks, what it obeys.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sdp::{Encoding, Feedback, MediaKind, MediaPlan, Route};
+
+use super::RtpOrRtcp;
+use crate::latch::{Latch, RtcpLatch, canonical};
+use crate::rebase::{Clocks, Payload};
+use crate::settings::BridgeSettings;
+
+#[derive(Debug)]
+pub(super) struct Remote {
+    kind: MediaKind,
+    pub(super) latch: Latch,
+    pub(super) rtcp: RtcpLatch,
+    pub(super) feedback: Feedback,
+    pub(super) ptime_ms: u16,
+    routes: Vec<Route>,
+    rtcp_mux: bool,
+    sends: bool,
+    receives: bool,
+}
+
+impl Remote {
+    /// None if the plan names no peer and there was none. `before`: the same m-line under the plan
+    /// before; if the peer stays where it was, what was learned of it stays too.
+    pub(super) fn new(
+        media: &MediaPlan,
+        before: Option<Remote>,
+        settings: &BridgeSettings,
+        signalling: Option<IpAddr>,
+    ) -> Option<Self> {
+        let (latch, rtcp, rtcp_mux, feedback) = match (&media.remote, before) {
+            // Held by address 0.0.0.0: nothing to send to, and the peer is still who it was.
+            (None, Some(before)) => (before.latch, before.rtcp, before.rtcp_mux, before.feedback),
+            (None, None) => return None,
+            (Some(at), Some(before)) if before.latch.sdp() == canonical(at.rtp) => {
+                (before.latch, before.rtcp, at.rtcp_mux, at.feedback)
+            }
+            (Some(at), _) => (
+                Latch::new(settings.symmetric_rtp, at.rtp, signalling),
+                RtcpLatch::new(at.rtcp),
+                at.rtcp_mux,
+                at.feedback,
+            ),
+        };
+        Some(Self {
+            kind: media.kind,
+            latch,
+            rtcp,
+            feedback,
+            ptime_ms: media.ptime_ms.clamp(10, 200),
+            routes: media.routes.clone(),
+            rtcp_mux,
+            sends: media.sip_direction.sends() && media.remote.is_some(),
+            receives: media.sip_direction.receives(),
+        })
+    }
+
+    /// We may send to the peer.
+    pub(super) fn sends(&self) -> bool {
+        self.sends
+    }
+
+    /// The peer may send to us.
+    pub(super) fn receives(&self) -> bool {
+        self.receives
+    }
+
+    /// The route of a packet from the SIP peer.
+    pub(super) fn incoming(&self, payload_type: u8) -> Option<&Route> {
+        self.routes
+            .iter()
+            .find(|route| route.sip_recv.get() == payload_type)
+    }
+
+    /// The route of a packet from the browser.
+    pub(super) fn outgoing(&self, payload_type: u8) -> Option<&Route> {
+        self.routes
+            .iter()
+            .find(|route| route.browser.payload_type.get() == payload_type)
+    }
+
+    /// The payload type, clock and content of 20 ms of silence, in the codec we send by preference.
+    pub(super) fn silence(&self) -> Option<(u8, u32, &'static [u8])> {
+        let route = self
+            .routes
+            .iter()
+            .find(|route| route.sip.encoding != Encoding::TelephoneEvent)?;
+        let payload: &[u8] = match route.sip.encoding {
+            Encoding::Pcmu => &[0xff; 160],
+            Encoding::Pcma => &[0xd5; 160],
+            // Decodes to at most 3 of 32,768.
+            Encoding::G722 => &[0xff; 160],
+            // CELT, fullband, 20 ms, and a frame that says silence (RFC 6716 §4.3).
+            Encoding::Opus => &[0xf8, 0xff, 0xfe],
+            _ => return None,
+        };
+        Some((route.sip_send.get(), route.sip.clock_hz, payload))
+    }
+
+    /// Where RTCP goes.
+    pub(super) fn rtcp_target(&self) -> Option<(RtpOrRtcp, SocketAddr)> {
+        if self.rtcp_mux {
+            Some((RtpOrRtcp::Rtp, self.latch.target()?))
+        } else {
+            Some((RtpOrRtcp::Rtcp, self.rtcp.target(&self.latch)?))
+        }
+    }
+
+    /// What a route's packets are to the numbering.
+    pub(super) fn payload_kind(&self, route: &Route) -> Payload {
+        let ptime_ms = self.ptime_ms;
+        match (self.kind, &route.sip.encoding) {
+            (MediaKind::Video, _) => Payload::Video,
+            (MediaKind::Audio, Encoding::TelephoneEvent) => Payload::Event { ptime_ms },
+            (MediaKind::Audio, _) => Payload::Audio { ptime_ms },
+        }
+    }
+}
+
+/// The clocks of a route, SIP peer to browser.
+pub(super) fn clocks_to_browser(route: &Route) -> Clocks {
+    Clocks {
+        from_hz: route.sip.clock_hz.max(1),
+        to_hz: route.browser.clock_hz.max(1),
+    }
+}
+
+/// The clocks of a route, browser to SIP peer.
+pub(super) fn clocks_to_sip(route: &Route) -> Clocks {
+    let Clocks { from_hz, to_hz } = clocks_to_browser(route);
+    Clocks {
+        from_hz: to_hz,
+        to_hz: from_hz,
+    }
+}
