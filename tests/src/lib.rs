@@ -16,6 +16,7 @@ pub mod picture;
 pub mod ports;
 pub mod process;
 pub mod ringdown;
+pub mod sipp;
 pub mod tone;
 pub mod wait;
 pub mod wav;

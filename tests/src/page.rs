@@ -1,5 +1,6 @@
-//! Our Phone Video page, used as a person uses it: fields, buttons, and the words of the two statuses.
+//! One of our pages, Phone or Phone Video, used as a person uses it: fields, buttons, and the words of the two statuses.
 
+use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use crate::kamailio::{Kamailio, User};
 
 /// The page in its browser.
 #[derive(Debug)]
-pub struct PhoneVideo(Browser);
+pub struct PhonePage(Browser);
 
-impl PhoneVideo {
+impl PhonePage {
     /// Takes a browser that has opened the page.
     #[must_use]
     pub fn new(browser: Browser) -> Self {
@@ -21,7 +22,21 @@ impl PhoneVideo {
 
     /// Fills in an account of the proxy, presses Connect and waits until the page says that it is registered.
     pub fn register(&mut self, user: User, proxy: &Kamailio) -> Result<()> {
-        let (host, port) = (proxy.addr.ip().to_string(), proxy.addr.port().to_string());
+        self.account(user, proxy.addr)?;
+        self.connect()
+    }
+
+    /// Fills in an account without registering it: calls go to `peer` as they are, and nobody is asked for a password.
+    pub fn connect_without_registering(&mut self, user: User, peer: SocketAddr) -> Result<()> {
+        self.account(user, peer)?;
+        self.click("#sipRegisterRequired")?;
+        self.click("#connectBtn")?;
+        self.wait_text("#regStatus", "ESTABLISHED", Duration::from_secs(10))
+            .map(drop)
+    }
+
+    fn account(&mut self, user: User, server: SocketAddr) -> Result<()> {
+        let (host, port) = (server.ip().to_string(), server.port().to_string());
         for (field, value) in [
             ("#sipLogin", user.name),
             ("#sipAuthenticationName", user.name),
@@ -32,7 +47,7 @@ impl PhoneVideo {
         ] {
             self.fill(field, value)?;
         }
-        self.connect()
+        Ok(())
     }
 
     /// Presses Connect with the fields as they are and waits until the page says that it is registered.
@@ -67,7 +82,7 @@ impl PhoneVideo {
     }
 }
 
-impl Deref for PhoneVideo {
+impl Deref for PhonePage {
     type Target = Browser;
 
     fn deref(&self) -> &Browser {
@@ -75,7 +90,7 @@ impl Deref for PhoneVideo {
     }
 }
 
-impl DerefMut for PhoneVideo {
+impl DerefMut for PhonePage {
     fn deref_mut(&mut self) -> &mut Browser {
         &mut self.0
     }

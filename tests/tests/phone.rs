@@ -9,7 +9,7 @@ use tests::baresip::{Baresip, Phone};
 use tests::browser::Browser;
 use tests::folder::{Folder, case};
 use tests::kamailio::{Kamailio, USERS};
-use tests::page::PhoneVideo;
+use tests::page::PhonePage;
 use tests::picture::Colour;
 use tests::ringdown::Ringdown;
 use tests::tone::Tone;
@@ -21,7 +21,7 @@ const PHONE: usize = 0;
 
 /// Everything between the page and the phone, both registered. Fields end in this order: the page first.
 struct Line {
-    page: PhoneVideo,
+    page: PhonePage,
     phone: Baresip,
     _ringdown: Ringdown,
     _proxy: Kamailio,
@@ -53,7 +53,7 @@ impl Line {
             page_tone,
             page_colour,
         )?;
-        let mut page = PhoneVideo::new(browser);
+        let mut page = PhonePage::new(browser);
         page.register(USERS[PAGE], &proxy)?;
         Ok(Self {
             page,

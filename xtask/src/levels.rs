@@ -167,7 +167,9 @@ fn sdk() -> Result<Counts> {
     }
     files.sort();
     if files.is_empty() {
-        bail!("web/test holds no *.test.mjs and no *.browser.mjs");
+        println!("error: web/test holds no *.test.mjs and no *.browser.mjs");
+        counts.failed += 1;
+        return Ok(counts);
     }
     counts.add(tests(
         Command::new("node")
