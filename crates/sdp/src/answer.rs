@@ -1,41 +1,344 @@
-//! Incoming calls: what is offered to the browser, and the answer to the INVITE.
+//! Incoming calls: what is offered to the browser, and our answer to the INVITE.
 
-use crate::description::{Description, Direction, LocalMedia, Origin};
-use crate::format::{Format, MediaKind};
-use crate::plan::{Plan, PlanError};
-use crate::settings::CodecSettings;
+use std::collections::BTreeSet;
+
+use crate::description::{Description, Direction, LocalMedia, Media, Origin};
+use crate::fmtp::{h264::H264, opus, telephone_event};
+use crate::format::{Encoding, Format, MediaKind, PayloadType};
+use crate::pairing::{can_pass, event_for, h264, list, pair};
+use crate::plan::{Plan, PlanError, Route};
+use crate::session_lines::sound;
+use crate::settings::{CodecSettings, CodecToken};
 
 /// One m-line of our offer to a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrowserMedia {
     /// Audio or video.
     pub kind: MediaKind,
-    /// Always sendrecv: the browser leg outlives what the SIP side does.
+    /// Always sendrecv: the browser leg is never renegotiated, so it must outlive a hold.
     pub direction: Direction,
-    /// In order, payload types unique over all m-lines.
+    /// In order, payload types unique over all m-lines (RFC 8843 §10.1.2).
     pub formats: Vec<Format>,
 }
 
 /// What our offer to the browser says on an incoming call.
+///
+/// `Some`: the first usable audio and the first usable video m-line of the INVITE, in its order, with
+/// the peer's codecs that pass, in its order and with its numbers where a browser takes them.
+/// `None`, an INVITE without SDP: audio alone, in the codec most peers have, since what the browser
+/// then sends must fit whatever the peer answers (protocol R6). At most one telephone-event, last, at
+/// the clock of the first codec.
+///
+/// The error is `TranscodingRequired` or `NoCommonCodec` where the INVITE's audio cannot pass.
 pub fn formats_for_browser(
-    _sip_offer: Option<&Description>,
-    _settings: &CodecSettings,
+    sip_offer: Option<&Description>,
+    settings: &CodecSettings,
 ) -> Result<Vec<BrowserMedia>, PlanError> {
-    Err(PlanError::Unusable("not built yet".into()))
+    let Some(sip_offer) = sip_offer else {
+        return late_formats(settings);
+    };
+    let offered = offered_to_browser(sip_offer, settings)?;
+    Ok(offered
+        .into_iter()
+        .map(|ours| {
+            let mut formats: Vec<Format> =
+                ours.pairs.into_iter().map(|(format, _)| format).collect();
+            formats.extend(ours.event);
+            BrowserMedia {
+                kind: ours.kind,
+                direction: Direction::SendRecv,
+                formats,
+            }
+        })
+        .collect())
 }
 
-/// The answer to an INVITE's offer.
+/// The answer to an INVITE's offer: its m-lines in its order, its payload types (RFC 3264 §6). Of
+/// each accepted m-line the one codec that is used, and digits.
+///
+/// Lines of `session_lines` that [`check_session_lines`](crate::check_session_lines) refuses are
+/// left out.
 pub fn answer_to_sip(
-    _sip_offer: &Description,
-    _plan: &Plan,
-    _local: &[LocalMedia],
+    sip_offer: &Description,
+    plan: &Plan,
+    local: &[LocalMedia],
     origin: Origin,
-    _session_lines: &[String],
+    session_lines: &[String],
 ) -> Description {
+    let mut open: Vec<(LocalMedia, &crate::plan::MediaPlan)> = plan
+        .media
+        .iter()
+        .filter(|media| media.accepted && !media.routes.is_empty())
+        .filter_map(|media| {
+            let local = local.iter().find(|local| local.kind == media.kind)?;
+            Some((*local, media))
+        })
+        .collect();
+    let addr = open
+        .first()
+        .map_or(origin.addr, |(local, _)| local.rtp.ip());
+    let media = sip_offer.media.iter().map(|theirs| {
+        let place = open
+            .iter()
+            .position(|(_, plan)| carries(theirs, plan.kind, &plan.routes));
+        let Some(place) = place else {
+            return theirs.refusal(addr);
+        };
+        let (local, plan) = open.remove(place);
+        let formats = plan.routes.iter().map(answer_format).collect();
+        let ours = Media::ours(local, plan.sip_direction, formats);
+        Media {
+            proto: theirs.proto.clone(),
+            media_name: theirs.media_name.clone(),
+            rtcp_mux: theirs.rtcp_mux,
+            feedback: ours.feedback.and(theirs.feedback),
+            ..ours
+        }
+    });
+    let media = media.collect();
     Description {
         origin,
-        addr: None,
-        session_lines: Vec::new(),
-        media: Vec::new(),
+        addr: Some(addr),
+        session_lines: sound(session_lines),
+        media,
+    }
+}
+
+/// Whether the plan was made of this m-line.
+fn carries(media: &Media, kind: MediaKind, routes: &[Route]) -> bool {
+    media.kind == Some(kind)
+        && !media.rejected()
+        && media.is_plain_rtp()
+        && routes
+            .iter()
+            .all(|route| media.formats.contains(&route.sip))
+}
+
+/// A format of the offer with our own wishes: what the browser wants to receive.
+fn answer_format(route: &Route) -> Format {
+    let same = route.sip.encoding == route.browser.encoding;
+    let browser = route.browser.fmtp.as_deref().filter(|_| same);
+    let fmtp = match route.sip.encoding {
+        Encoding::H264 => Some(H264::answer_to_sip(
+            &h264(&route.sip),
+            &h264(&route.browser),
+        )),
+        Encoding::Opus => opus::relayed(browser),
+        Encoding::TelephoneEvent => Some(telephone_event::answered(route.sip.fmtp.as_deref())),
+        Encoding::Vp8 => browser.map(str::to_owned),
+        _ => None,
+    };
+    Format {
+        fmtp,
+        ..route.sip.clone()
+    }
+}
+
+/// What is offered to the browser for one m-line of the INVITE.
+pub(crate) struct Offered<'a> {
+    pub(crate) kind: MediaKind,
+    /// The INVITE's m-line.
+    pub(crate) sip_media: &'a Media,
+    /// Each codec of the browser with that of the INVITE it stands for.
+    pub(crate) pairs: Vec<(Format, Format)>,
+    /// The one telephone-event.
+    event: Option<Format>,
+}
+
+/// The m-lines that can be carried. Deterministic: the answer is read against it.
+pub(crate) fn offered_to_browser<'a>(
+    sip_offer: &'a Description,
+    settings: &CodecSettings,
+) -> Result<Vec<Offered<'a>>, PlanError> {
+    let mut numbers = Numbers::default();
+    let mut offered: Vec<Offered<'a>> = Vec::new();
+    let mut failure = None;
+    for media in sip_offer.media.iter().filter(|media| !media.rejected()) {
+        let Some(kind) = media.kind else { continue };
+        if offered.iter().any(|ours| ours.kind == kind) {
+            continue;
+        }
+        if !media.is_plain_rtp() {
+            failure = failure.or_else(|| Some((kind, needs_encryption(kind, &media.proto))));
+            continue;
+        }
+        let pairs = browser_codecs(&media.formats, settings, &mut numbers);
+        let Some((first, _)) = pairs.first() else {
+            failure = Some((kind, nothing_passes(kind, media)));
+            continue;
+        };
+        let event = event_for(&media.formats, first.clock_hz)
+            .filter(|event| settings.rank(event).is_some())
+            .and_then(|event| browser_event(event, first.clock_hz, &mut numbers));
+        offered.push(Offered {
+            kind,
+            sip_media: media,
+            pairs,
+            event,
+        });
+    }
+    let has = |kind| offered.iter().any(|ours| ours.kind == kind);
+    match failure {
+        // A call whose sound cannot be carried is refused as a whole.
+        Some((MediaKind::Audio, error)) if !has(MediaKind::Audio) => Err(error),
+        Some((_, error)) if offered.is_empty() => Err(error),
+        None if offered.is_empty() => Err(PlanError::Unusable(
+            "The SIP side offers neither audio nor video.".into(),
+        )),
+        _ => Ok(offered),
+    }
+}
+
+fn browser_codecs(
+    sip: &[Format],
+    settings: &CodecSettings,
+    numbers: &mut Numbers,
+) -> Vec<(Format, Format)> {
+    let mut pairs: Vec<(Format, Format)> = Vec::new();
+    for theirs in sip
+        .iter()
+        .filter(|format| can_pass(format) && settings.rank(format).is_some())
+    {
+        let fmtp = match theirs.encoding {
+            Encoding::Opus => opus::relayed(theirs.fmtp.as_deref()),
+            Encoding::H264 => Some(h264(theirs).for_browser()),
+            Encoding::Vp8 => theirs.fmtp.clone(),
+            _ => None,
+        };
+        let channels = if theirs.encoding == Encoding::Opus {
+            2
+        } else {
+            1
+        };
+        let format = Format {
+            fmtp,
+            channels,
+            ..theirs.clone()
+        };
+        let same = |(other, _): &(Format, Format)| {
+            pair(other, &format).is_some_and(|(_, distance)| distance == 0)
+        };
+        if pairs.iter().any(same) {
+            continue;
+        }
+        if let Some(payload_type) = numbers.take(&format) {
+            pairs.push((
+                Format {
+                    payload_type,
+                    ..format
+                },
+                theirs.clone(),
+            ));
+        }
+    }
+    pairs
+}
+
+/// Digits for the browser stand at the clock of its first codec whatever the SIP peer has: Chromium
+/// sends broken ones otherwise. The bridge rescales.
+fn browser_event(sip: &Format, clock_hz: u32, numbers: &mut Numbers) -> Option<Format> {
+    let event = Format {
+        clock_hz,
+        fmtp: Some(telephone_event::BROWSER.into()),
+        ..sip.clone()
+    };
+    let payload_type = numbers.take(&event)?;
+    Some(Format {
+        payload_type,
+        ..event
+    })
+}
+
+/// Payload types of our offer to a browser. Those of one bundle are unique, and dynamic ones lie in
+/// 96..=127: 64..=95 look like RTCP (RFC 5761 §4) and browsers give the low ones to their own.
+#[derive(Default)]
+struct Numbers {
+    taken: BTreeSet<PayloadType>,
+}
+
+impl Numbers {
+    /// The format's own number if a browser takes it and it is free, else the next free one.
+    fn take(&mut self, format: &Format) -> Option<PayloadType> {
+        let own = format.payload_type;
+        let legal = own.get() >= 96 || Format::of_payload_type(own).encoding == format.encoding;
+        let number = if legal && !self.taken.contains(&own) {
+            own
+        } else {
+            (96..=127)
+                .filter_map(PayloadType::new)
+                .find(|number| !self.taken.contains(number))?
+        };
+        self.taken.insert(number);
+        Some(number)
+    }
+}
+
+fn late_formats(settings: &CodecSettings) -> Result<Vec<BrowserMedia>, PlanError> {
+    let format = |number: u8, name: &str, clock_hz: u32, channels: u8, fmtp: Option<&str>| {
+        PayloadType::new(number).map(|payload_type| Format {
+            payload_type,
+            encoding: Encoding::from_name(name),
+            clock_hz,
+            channels,
+            fmtp: fmtp.map(str::to_owned),
+        })
+    };
+    let of_token = |token: &CodecToken| match token {
+        CodecToken::Alaw => format(8, "PCMA", 8000, 1, None),
+        CodecToken::Ulaw => format(0, "PCMU", 8000, 1, None),
+        CodecToken::G722 => format(9, "G722", 8000, 1, None),
+        CodecToken::Opus => format(111, "opus", 48_000, 2, Some("minptime=10;useinbandfec=1")),
+        _ => None,
+    };
+    let passing: Vec<Format> = settings
+        .codecs
+        .iter()
+        .filter_map(of_token)
+        .filter(|format| settings.rank(format).is_some())
+        .collect();
+    let is_g711 = |format: &&Format| matches!(format.encoding, Encoding::Pcma | Encoding::Pcmu);
+    let mut formats: Vec<Format> = passing.iter().filter(is_g711).cloned().collect();
+    if formats.is_empty() {
+        formats.extend(passing.into_iter().next());
+    }
+    let Some(first) = formats.first() else {
+        return Err(PlanError::TranscodingRequired {
+            browser: "opus, G722, PCMU, PCMA".into(),
+            sip: settings.listed(MediaKind::Audio).join(", "),
+        });
+    };
+    let number = if first.clock_hz == 48_000 { 110 } else { 126 };
+    let event = format(
+        number,
+        "telephone-event",
+        first.clock_hz,
+        1,
+        Some(telephone_event::BROWSER),
+    );
+    formats.extend(event.filter(|event| settings.rank(event).is_some()));
+    Ok(vec![BrowserMedia {
+        kind: MediaKind::Audio,
+        direction: Direction::SendRecv,
+        formats,
+    }])
+}
+
+fn needs_encryption(kind: MediaKind, proto: &str) -> PlanError {
+    PlanError::Unusable(format!(
+        "The SIP side offers {kind} as {proto}, but only RTP/AVP and RTP/AVPF are spoken here."
+    ))
+}
+
+/// The browser has not been asked; what every browser has stands for it.
+fn nothing_passes(kind: MediaKind, media: &Media) -> PlanError {
+    let browser = match kind {
+        MediaKind::Audio => "opus/48000/2, G722/8000, PCMU/8000, PCMA/8000",
+        MediaKind::Video => "VP8/90000, H264/90000",
+    };
+    let (browser, sip) = (browser.to_owned(), list(&media.formats));
+    if media.formats.iter().any(Format::is_codec) {
+        PlanError::TranscodingRequired { browser, sip }
+    } else {
+        PlanError::NoCommonCodec { browser, sip }
     }
 }

@@ -92,7 +92,70 @@ impl Media {
     pub fn rejected(&self) -> bool {
         self.port == 0
     }
+
+    /// RTP without encryption, which is all the SIP side of ours speaks.
+    pub(crate) fn is_plain_rtp(&self) -> bool {
+        ["RTP/AVP", "RTP/AVPF"]
+            .iter()
+            .any(|proto| self.proto.eq_ignore_ascii_case(proto))
+    }
+
+    /// An m-line of ours as an offer has it.
+    pub(crate) fn ours(local: LocalMedia, direction: Direction, formats: Vec<Format>) -> Self {
+        let video = local.kind == MediaKind::Video;
+        Self {
+            kind: Some(local.kind),
+            media_name: local.kind.to_string(),
+            port: local.rtp.port(),
+            // AVP with a=rtcp-fb, not AVPF: baresip, linphone and Asterisk take the feedback lines
+            // from either, and older devices refuse AVPF.
+            proto: "RTP/AVP".into(),
+            addr: Some(local.rtp.ip()),
+            rtcp: None,
+            rtcp_mux: true,
+            direction,
+            formats,
+            other_formats: Vec::new(),
+            ptime_ms: (!video).then_some(PTIME_MS),
+            // No generic NACK: nothing on the SIP leg is sent twice.
+            feedback: Feedback {
+                pli: video,
+                fir: video,
+                nack: false,
+            },
+            mid: None,
+        }
+    }
+
+    /// This m-line refused: port 0, one format because the grammar wants one (RFC 3264 §6).
+    pub(crate) fn refusal(&self, addr: IpAddr) -> Self {
+        let bare = self
+            .formats
+            .first()
+            .map(|format| Format::of_payload_type(format.payload_type));
+        let other = self
+            .other_formats
+            .first()
+            .filter(|_| bare.is_none())
+            .cloned();
+        Self {
+            port: 0,
+            addr: Some(addr),
+            rtcp: None,
+            rtcp_mux: false,
+            direction: Direction::SendRecv,
+            formats: bare.into_iter().collect(),
+            other_formats: other.into_iter().collect(),
+            ptime_ms: None,
+            feedback: Feedback::default(),
+            mid: None,
+            ..self.clone()
+        }
+    }
 }
+
+/// Packet length we write and assume, ms (RFC 3551 §4.2).
+pub(crate) const PTIME_MS: u16 = 20;
 
 /// Direction of a stream (RFC 8866 §6.7), as the writer of the description sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,9 +11,12 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod clean;
 mod description;
+mod fmtp;
 mod format;
 mod offer;
+mod pairing;
 mod parse;
 mod plan;
 mod session_lines;

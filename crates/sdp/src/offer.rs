@@ -1,26 +1,227 @@
-//! The offer in our INVITE, and in the 200 to an INVITE without one.
+//! What we offer to the SIP side: in our INVITE, and in the 200 to an INVITE without SDP.
+//!
+//! Payload types are the browser's own, so that on most calls nothing is renumbered.
 
-use crate::description::{Description, LocalMedia, Origin};
+use std::collections::BTreeSet;
+
+use crate::description::{Description, Direction, LocalMedia, Media, Origin};
+use crate::fmtp::{opus, telephone_event};
+use crate::format::{Encoding, Format, MediaKind, PayloadType};
+use crate::pairing::{can_pass, h264, list, pair};
 use crate::plan::PlanError;
+use crate::session_lines::check_session_lines;
 use crate::settings::CodecSettings;
 
 /// What our INVITE offers, from what the browser offers.
+///
+/// The first audio and the first video m-line of the browser, each if `local` has a port for it.
+/// Codecs: those of the settings in their order, then those of the browser beyond them (if allowed),
+/// then the other law of G.711 if the browser has but one; of all these only what passes without a
+/// decoder. telephone-event stands last, once per clock of the codecs.
+///
+/// Audio is always offered sendrecv: a browser without a microphone is silent, not recvonly (A12).
+/// Video has the browser's direction, and is left out where nothing of it can pass. The error is
+/// `TranscodingRequired` or `NoCommonCodec` where no audio can, `Unusable` for bad `session_lines`.
 pub fn offer_to_sip(
-    _browser_offer: &Description,
-    _local: &[LocalMedia],
-    _origin: Origin,
-    _settings: &CodecSettings,
-    _session_lines: &[String],
+    browser_offer: &Description,
+    local: &[LocalMedia],
+    origin: Origin,
+    settings: &CodecSettings,
+    session_lines: &[String],
 ) -> Result<Description, PlanError> {
-    Err(PlanError::Unusable("not built yet".into()))
+    check_session_lines(session_lines).map_err(|error| PlanError::Unusable(format!("{error}.")))?;
+    let candidates = |media: &Media| sip_codecs(&media.formats, settings);
+    offer(
+        browser_offer,
+        local,
+        origin,
+        settings,
+        session_lines,
+        candidates,
+    )
 }
 
-/// What our 200 offers to an INVITE without SDP, from what the browser answered.
+/// What our 200 offers to an INVITE without SDP, from what the browser answered to our own offer
+/// ([`formats_for_browser`](crate::formats_for_browser) with `None`).
+///
+/// The browser already sends the codec its answer put first, so only what that one can become
+/// without a decoder is offered.
 pub fn late_offer(
-    _browser_answer: &Description,
-    _local: &[LocalMedia],
-    _origin: Origin,
-    _settings: &CodecSettings,
+    browser_answer: &Description,
+    local: &[LocalMedia],
+    origin: Origin,
+    settings: &CodecSettings,
 ) -> Result<Description, PlanError> {
-    Err(PlanError::Unusable("not built yet".into()))
+    let candidates = |media: &Media| {
+        let sent = media.formats.iter().find(|format| format.is_codec());
+        let mut codecs = sip_codecs(&media.formats, settings);
+        codecs.retain(|codec| sent.is_some_and(|sent| pair(sent, codec).is_some()));
+        codecs
+    };
+    offer(browser_answer, local, origin, settings, &[], candidates)
+}
+
+fn offer(
+    browser: &Description,
+    local: &[LocalMedia],
+    origin: Origin,
+    settings: &CodecSettings,
+    session_lines: &[String],
+    codecs: impl Fn(&Media) -> Vec<Format>,
+) -> Result<Description, PlanError> {
+    let mut media = Vec::new();
+    let mut nothing = None;
+    for theirs in &browser.media {
+        let Some(kind) = theirs.kind.filter(|kind| is_first(browser, theirs, *kind)) else {
+            continue;
+        };
+        let Some(local) = local.iter().find(|local| local.kind == kind) else {
+            continue;
+        };
+        let direction = match kind {
+            MediaKind::Audio => Direction::SendRecv,
+            MediaKind::Video => theirs.direction,
+        };
+        let mut formats = codecs(theirs);
+        if direction == Direction::Inactive {
+            continue;
+        }
+        if formats.is_empty() {
+            let error = nothing_to_offer(kind, theirs, settings);
+            match kind {
+                MediaKind::Audio => return Err(error),
+                MediaKind::Video => nothing = Some(error),
+            }
+            continue;
+        }
+        formats.append(&mut events(&theirs.formats, &formats, settings));
+        media.push(Media::ours(*local, direction, formats));
+    }
+    if media.is_empty() {
+        let none = || PlanError::Unusable("The browser offers neither audio nor video.".into());
+        return Err(nothing.unwrap_or_else(none));
+    }
+    let addr = media.first().and_then(|media| media.addr);
+    Ok(Description {
+        origin,
+        addr,
+        session_lines: session_lines.to_vec(),
+        media,
+    })
+}
+
+/// Further m-lines of a kind are not carried.
+pub(crate) fn is_first(description: &Description, media: &Media, kind: MediaKind) -> bool {
+    description
+        .first(kind)
+        .is_some_and(|first| std::ptr::eq(first, media))
+}
+
+/// The browser's codecs that may be offered, in order, as the SIP side reads them.
+fn sip_codecs(browser: &[Format], settings: &CodecSettings) -> Vec<Format> {
+    let mut ranked: Vec<(usize, Format)> = Vec::new();
+    for format in browser.iter().filter(|format| can_pass(format)) {
+        let Some(rank) = settings.rank(format) else {
+            continue;
+        };
+        let same = |other: &(usize, Format)| {
+            pair(format, &other.1).is_some_and(|(_, distance)| distance == 0)
+        };
+        if !ranked.iter().any(same) {
+            ranked.push((rank, for_sip(format)));
+        }
+    }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let mut codecs: Vec<Format> = ranked.into_iter().map(|(_, format)| format).collect();
+    codecs.extend(other_law(&codecs).filter(|format| settings.rank(format).is_some()));
+    codecs
+}
+
+/// PCMA where only PCMU is there, and the reverse: the one is made of the other by table.
+fn other_law(codecs: &[Format]) -> Option<Format> {
+    let has = |encoding| codecs.iter().any(|codec| codec.encoding == encoding);
+    let number = match (has(Encoding::Pcmu), has(Encoding::Pcma)) {
+        (true, false) => 8,
+        (false, true) => 0,
+        _ => return None,
+    };
+    let format = Format::of_payload_type(PayloadType::new(number)?);
+    (!codecs
+        .iter()
+        .any(|codec| codec.payload_type == format.payload_type))
+    .then_some(format)
+}
+
+fn for_sip(format: &Format) -> Format {
+    let fmtp = match format.encoding {
+        Encoding::Opus => opus::relayed(format.fmtp.as_deref()),
+        Encoding::H264 => Some(h264(format).offer_to_sip()),
+        _ => format.fmtp.clone(),
+    };
+    Format {
+        fmtp,
+        ..format.clone()
+    }
+}
+
+/// telephone-event at each clock of the codecs, with the browser's numbers; 8000 before 48000, since
+/// there are devices that take the first without looking at its clock.
+///
+/// A browser with digits at another clock only (Firefox knows 8000 alone) still gets 8000 offered:
+/// the bridge rescales. A browser without any asked for none (`stripCodecs`).
+fn events(browser: &[Format], codecs: &[Format], settings: &CodecSettings) -> Vec<Format> {
+    let theirs: Vec<&Format> = browser
+        .iter()
+        .filter(|format| format.encoding == Encoding::TelephoneEvent)
+        .filter(|format| settings.rank(format).is_some())
+        .collect();
+    let Some(first) = theirs.first() else {
+        return Vec::new();
+    };
+    let clocks: BTreeSet<u32> = codecs.iter().map(|codec| codec.clock_hz).collect();
+    let mut events: Vec<Format> = Vec::new();
+    for clock_hz in clocks {
+        match theirs.iter().find(|event| event.clock_hz == clock_hz) {
+            Some(event) => events.push((*event).clone()),
+            None if clock_hz == 8000 => {
+                let taken = |number: &u8| {
+                    let taken = |format: &Format| format.payload_type.get() == *number;
+                    browser.iter().chain(codecs).any(taken)
+                };
+                let number = std::iter::once(101)
+                    .chain(96..=127)
+                    .find(|number| !taken(number));
+                let number = number.and_then(PayloadType::new);
+                events.extend(number.map(|payload_type| Format {
+                    payload_type,
+                    clock_hz,
+                    ..(*first).clone()
+                }));
+            }
+            None => {}
+        }
+    }
+    if events.is_empty() {
+        events.push((*first).clone());
+    }
+    for event in &mut events {
+        event.fmtp = Some(telephone_event::OFFERED.into());
+    }
+    events
+}
+
+fn nothing_to_offer(kind: MediaKind, browser: &Media, settings: &CodecSettings) -> PlanError {
+    let known = browser.formats.iter().any(Format::is_codec);
+    let browser = list(&browser.formats);
+    let listed = settings.listed(kind);
+    let sip = if listed.is_empty() {
+        "nothing".to_owned()
+    } else {
+        listed.join(", ")
+    };
+    if known && !listed.is_empty() {
+        PlanError::TranscodingRequired { browser, sip }
+    } else {
+        PlanError::NoCommonCodec { browser, sip }
+    }
 }

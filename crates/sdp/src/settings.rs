@@ -1,6 +1,6 @@
 //! The settings `codecs`, `codecs_exclude_sip` and `allow_outside_codecs` (requirement A14).
 
-use crate::format::{Encoding, Format};
+use crate::format::{Encoding, Format, MediaKind};
 
 /// One token of the `codecs` list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +70,21 @@ impl CodecToken {
         }
     }
 
+    /// The kind of a codec that a SIP call may carry; `None` for digits and for streaming codecs.
+    pub(crate) fn kind(self) -> Option<MediaKind> {
+        match self {
+            Self::Opus
+            | Self::Alaw
+            | Self::Ulaw
+            | Self::G729
+            | Self::Speex8
+            | Self::Speex16
+            | Self::G722 => Some(MediaKind::Audio),
+            Self::H264 | Self::Vp8 => Some(MediaKind::Video),
+            Self::TelephoneEvent | Self::Mpeg4Generic | Self::Flv | Self::Mpv => None,
+        }
+    }
+
     /// Whether a format is what the token names.
     pub fn names(self, format: &Format) -> bool {
         match self {
@@ -135,6 +150,17 @@ impl CodecSettings {
         }
         let listed = self.codecs.iter().position(|token| token.names(format));
         listed.or(self.allow_outside_codecs.then_some(self.codecs.len()))
+    }
+
+    /// The codecs of a kind that may stand in a SIP call, by their tokens.
+    pub(crate) fn listed(&self, kind: MediaKind) -> Vec<&'static str> {
+        let may_stand =
+            |token: &&CodecToken| token.kind() == Some(kind) && !self.exclude_sip.contains(token);
+        self.codecs
+            .iter()
+            .filter(may_stand)
+            .map(|token| token.name())
+            .collect()
     }
 }
 

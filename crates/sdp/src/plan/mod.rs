@@ -6,11 +6,12 @@
 
 use std::net::SocketAddr;
 
-use crate::description::{Direction, Feedback};
+use crate::description::{Direction, Feedback, Media, PTIME_MS};
 use crate::format::{Format, MediaKind, PayloadType};
 
 mod incoming;
 mod outgoing;
+mod reason;
 
 pub use incoming::plan_incoming;
 pub use outgoing::{plan_late, plan_outgoing};
@@ -49,6 +50,21 @@ pub struct MediaPlan {
     pub reason: String,
 }
 
+impl MediaPlan {
+    fn refused(kind: MediaKind, reason: String) -> Self {
+        Self {
+            kind,
+            accepted: false,
+            browser: Vec::new(),
+            routes: Vec::new(),
+            remote: None,
+            sip_direction: Direction::Inactive,
+            ptime_ms: PTIME_MS,
+            reason,
+        }
+    }
+}
+
 /// One pair of formats that the bridge joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -85,6 +101,18 @@ pub struct RemoteMedia {
     pub rtcp_mux: bool,
     /// Feedback messages the peer understands.
     pub feedback: Feedback,
+}
+
+impl RemoteMedia {
+    /// We always offer and accept multiplexing, so it is agreed where the peer names it.
+    fn of(media: &Media) -> Option<Self> {
+        Some(Self {
+            rtp: media.rtp_addr()?,
+            rtcp: media.rtcp_addr()?,
+            rtcp_mux: media.rtcp_mux,
+            feedback: media.feedback,
+        })
+    }
 }
 
 /// Why there is no plan.

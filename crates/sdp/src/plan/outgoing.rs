@@ -1,22 +1,262 @@
-//! Plan of a call whose SIP side answers us.
+//! Plan of a call whose SIP side answers our offer: an outgoing one, or one whose INVITE had no SDP.
 
-use super::{Plan, PlanError};
-use crate::description::Description;
+use super::{MediaPlan, Plan, PlanError, RemoteMedia, reason};
+use crate::description::{Description, Media, PTIME_MS};
+use crate::fmtp::{h264::H264, opus, telephone_event};
+use crate::format::{Encoding, Format, MediaKind};
+use crate::offer::is_first;
+use crate::pairing::{SipFormat, event_for, h264, join, join_events, nothing_in_common, pair};
 
-/// Plan of an outgoing call.
+/// Plan of an outgoing call, from the SIP side's answer (of a 18x or of the 200).
+///
+/// Several answers may come, and each gets its plan. Only the first is told to the browser; a later
+/// one that needs the browser to send another codec still gets its routes, by table if it must.
 pub fn plan_outgoing(
-    _browser_offer: &Description,
-    _our_offer: &Description,
-    _sip_answer: &Description,
+    browser_offer: &Description,
+    our_offer: &Description,
+    sip_answer: &Description,
 ) -> Result<Plan, PlanError> {
-    Err(PlanError::Unusable("not built yet".into()))
+    plan(browser_offer, our_offer, sip_answer, BrowserLeg::WeAnswer)
 }
 
-/// Plan of an incoming call whose INVITE had no SDP.
+/// Plan of an incoming call whose INVITE had no SDP, from the answer in the ACK. The browser's
+/// formats stay as it answered them.
 pub fn plan_late(
-    _browser_answer: &Description,
-    _our_offer: &Description,
-    _sip_answer: &Description,
+    browser_answer: &Description,
+    our_offer: &Description,
+    sip_answer: &Description,
 ) -> Result<Plan, PlanError> {
-    Err(PlanError::Unusable("not built yet".into()))
+    plan(
+        browser_answer,
+        our_offer,
+        sip_answer,
+        BrowserLeg::HasAnswered,
+    )
+}
+
+/// Who answers on the browser leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BrowserLeg {
+    WeAnswer,
+    HasAnswered,
+}
+
+fn plan(
+    browser: &Description,
+    ours: &Description,
+    answer: &Description,
+    leg: BrowserLeg,
+) -> Result<Plan, PlanError> {
+    let mut media = Vec::new();
+    for browser_media in &browser.media {
+        let Some(kind) = browser_media.kind else {
+            continue;
+        };
+        let offered = ours.media.iter().position(|media| media.kind == Some(kind));
+        let offered = offered.filter(|_| is_first(browser, browser_media, kind));
+        let Some(offered) = offered else {
+            let why = format!("this {kind} line was not offered to the SIP side");
+            media.push(MediaPlan::refused(kind, why));
+            continue;
+        };
+        let theirs = answering(answer, kind, offered).filter(|media| !media.rejected());
+        let Some(theirs) = theirs else {
+            media.push(MediaPlan::refused(
+                kind,
+                format!("the SIP side refused {kind}"),
+            ));
+            continue;
+        };
+        match plan_media(kind, browser_media, &ours.media[offered], theirs, leg) {
+            Ok(plan) => media.push(plan),
+            // A call without its sound is no call; without its picture it is one.
+            Err(error) if kind == MediaKind::Audio => return Err(error),
+            Err(error) => media.push(MediaPlan::refused(kind, error.detail())),
+        }
+    }
+    if media.iter().any(|media| media.accepted) {
+        return Ok(Plan { media });
+    }
+    let all = |description: &Description| -> Vec<Format> {
+        description
+            .media
+            .iter()
+            .flat_map(|media| media.formats.clone())
+            .collect()
+    };
+    Err(match nothing_in_common(&all(browser), &[]) {
+        PlanError::NoCommonCodec { browser, .. } => PlanError::NoCommonCodec {
+            browser,
+            sip: "nothing".into(),
+        },
+        error => error,
+    })
+}
+
+/// The m-line that answers ours: the one in the same place (RFC 3264 §6), else, since there are
+/// devices that leave refused lines out, the first of its kind.
+fn answering(answer: &Description, kind: MediaKind, place: usize) -> Option<&Media> {
+    let in_place = answer
+        .media
+        .get(place)
+        .filter(|media| media.kind == Some(kind));
+    in_place.or_else(|| answer.media.iter().find(|media| media.kind == Some(kind)))
+}
+
+fn plan_media(
+    kind: MediaKind,
+    browser: &Media,
+    ours: &Media,
+    theirs: &Media,
+    leg: BrowserLeg,
+) -> Result<MediaPlan, PlanError> {
+    if !theirs.is_plain_rtp() {
+        let proto = &theirs.proto;
+        return Err(PlanError::Unusable(format!(
+            "The SIP side answered {kind} with {proto}, but RTP/AVP was offered."
+        )));
+    }
+    let sip: Vec<SipFormat> = theirs
+        .formats
+        .iter()
+        .filter_map(|format| agreed(format, &ours.formats))
+        .collect();
+    let mut routes = join(&browser.formats, &sip);
+    if leg == BrowserLeg::HasAnswered {
+        // The browser sends what it put first, whatever the SIP side would like better.
+        let sent = browser.formats.iter().find(|format| format.is_codec());
+        let sent = sent.map(|format| format.payload_type);
+        routes.sort_by_key(|route| Some(route.browser.payload_type) != sent);
+        routes.truncate(
+            if routes.first().map(|route| route.browser.payload_type) == sent {
+                routes.len()
+            } else {
+                0
+            },
+        );
+    }
+    let Some(used) = routes.first().cloned() else {
+        return Err(nothing_in_common(&browser.formats, &theirs.formats));
+    };
+    let answers_events = sip
+        .iter()
+        .any(|sip| sip.format.encoding == Encoding::TelephoneEvent);
+    let event = event_for(&browser.formats, used.browser.clock_hz).filter(|_| answers_events);
+    let mut formats: Vec<Format> = Vec::new();
+    let reached = routes.iter().map(|route| &route.browser);
+    let offered = browser
+        .formats
+        .iter()
+        .filter(|format| ours.formats.iter().any(|ours| pair(format, ours).is_some()));
+    for format in reached.chain(offered) {
+        if !formats
+            .iter()
+            .any(|listed| listed.payload_type == format.payload_type)
+        {
+            formats.push(format.clone());
+        }
+    }
+    if let Some(event) = event {
+        routes.append(&mut join_events(event, &sip, &used));
+        formats.push(event.clone());
+    }
+    if leg == BrowserLeg::WeAnswer {
+        for format in &mut formats {
+            let sip = routes
+                .iter()
+                .find(|route| route.browser.payload_type == format.payload_type);
+            format.fmtp = answer_fmtp(format, sip.map(|route| &route.sip));
+        }
+        for route in &mut routes {
+            let listed = formats
+                .iter()
+                .find(|f| f.payload_type == route.browser.payload_type);
+            if let Some(listed) = listed {
+                route.browser = listed.clone();
+            }
+        }
+    }
+    Ok(MediaPlan {
+        kind,
+        accepted: true,
+        reason: reason::chosen(&used, routes.iter().find(|route| reason::is_event(route))),
+        browser: formats,
+        routes,
+        remote: RemoteMedia::of(theirs),
+        sip_direction: theirs.direction.reversed().and(ours.direction),
+        ptime_ms: theirs.ptime_ms.unwrap_or(PTIME_MS),
+    })
+}
+
+/// The format of an answer with the number we offered it under; `None` if we did not offer it.
+///
+/// A number without an rtpmap means what we offered under it. The same number is the same format
+/// unless the fmtp says otherwise (an H.264 answer may name another mode than its number stood for).
+fn agreed(theirs: &Format, offered: &[Format]) -> Option<SipFormat> {
+    let same_number = offered
+        .iter()
+        .find(|ours| ours.payload_type == theirs.payload_type);
+    let unnamed = theirs.encoding == Encoding::Other(String::new());
+    if let (true, Some(ours)) = (unnamed, same_number) {
+        let fmtp = theirs.fmtp.clone().or_else(|| ours.fmtp.clone());
+        return Some(SipFormat {
+            format: Format {
+                fmtp,
+                ..ours.clone()
+            },
+            recv: ours.payload_type,
+        });
+    }
+    let distance = |ours: &Format| match theirs.encoding {
+        Encoding::TelephoneEvent => {
+            (ours.encoding == theirs.encoding && ours.clock_hz == theirs.clock_hz).then_some(0)
+        }
+        _ if ours.encoding == theirs.encoding => pair(ours, theirs).map(|(_, distance)| distance),
+        _ => None,
+    };
+    let same = same_number.filter(|ours| distance(ours) == Some(0));
+    let ours = same.or_else(|| {
+        let near = |ours: &Format| distance(ours).map(|distance| (distance, ours.clone()));
+        let closest = offered
+            .iter()
+            .filter_map(near)
+            .min_by_key(|(distance, _)| *distance)?
+            .1;
+        offered
+            .iter()
+            .find(|ours| ours.payload_type == closest.payload_type)
+    })?;
+    Some(SipFormat {
+        format: theirs.clone(),
+        recv: ours.payload_type,
+    })
+}
+
+/// What our answer to the browser says of a format: what the SIP peer wants to receive, where it
+/// answered that format, else what the browser itself offered.
+fn answer_fmtp(browser: &Format, sip: Option<&Format>) -> Option<String> {
+    let theirs = sip.and_then(|sip| sip.fmtp.as_deref());
+    let same = sip.is_some_and(|sip| sip.encoding == browser.encoding);
+    match browser.encoding {
+        Encoding::H264 => {
+            let offered = h264(browser);
+            Some(match sip.filter(|_| same) {
+                Some(sip) => H264::answer_to_browser(&offered, &h264(sip)),
+                None => H264::answer_to_browser(&offered, &offered),
+            })
+        }
+        Encoding::Opus => opus::relayed(if same {
+            theirs
+        } else {
+            browser.fmtp.as_deref()
+        }),
+        Encoding::Vp8 => (if same {
+            theirs
+        } else {
+            browser.fmtp.as_deref()
+        })
+        .map(str::to_owned),
+        Encoding::TelephoneEvent => Some(telephone_event::BROWSER.into()),
+        _ => None,
+    }
 }
