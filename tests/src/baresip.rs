@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -25,6 +25,8 @@ const CONFIG: &str = include_str!("../peers/baresip.conf");
 /// Longer than any call of the tests: the tone and the film do not repeat.
 const SOURCE_SECONDS: usize = 75;
 const FRAMES_PER_SECOND: usize = 15;
+/// How much later than its length a stretch of sound may be whole: the pace of asking, and a packet either way.
+const LATE: f64 = 0.150;
 
 /// What kind of phone it is.
 #[derive(Debug, Clone)]
@@ -145,26 +147,44 @@ impl Baresip {
 
     /// Waits until the present call's recording holds this many seconds more than it does now.
     pub fn hear(&self, seconds: f64, limit: Duration) -> Result<()> {
-        // Without a call there is no file yet: that counts as nothing heard.
-        let start = self.heard().map_or(0.0, |recording| recording.seconds());
+        let start = self.heard_seconds();
         wait::until_true(&format!("{seconds} s of sound at baresip"), limit, || {
-            Ok(self
-                .heard()
-                .is_ok_and(|recording| recording.seconds() >= start + seconds))
+            Ok(self.heard_seconds() >= start + seconds)
         })
+    }
+
+    /// [`Self::hear`], and an error when it took longer than the sound lasts: a recording holds what was decoded, one
+    /// packet after the other, so a pause of the sender shows in nothing else.
+    pub fn hear_steadily(&self, seconds: f64, limit: Duration) -> Result<()> {
+        self.hear(0.2, limit)?;
+        let start = Instant::now();
+        self.hear(seconds, limit)?;
+        let late = start.elapsed().as_secs_f64() - seconds;
+        if late > LATE {
+            bail!("{seconds} s of sound took baresip {late:.2} s longer to hear");
+        }
+        Ok(())
+    }
+
+    /// How many seconds of the present (or last) call are recorded; 0 before the first.
+    fn heard_seconds(&self) -> f64 {
+        let file = self.recording();
+        file.map_or(0.0, |file| Recording::seconds_in(&file).unwrap_or_default())
     }
 
     /// What it has heard in the present (or last) call, as far as it is written.
     pub fn heard(&self) -> Result<Recording> {
+        Recording::read(&self.recording()?)
+    }
+
+    fn recording(&self) -> Result<PathBuf> {
         let new = self
             .recordings()?
             .into_iter()
             .filter(|path| !self.heard_before.contains(path));
         let length = |path: &PathBuf| path.metadata().map_or(0, |data| data.len());
-        let file = new
-            .max_by_key(length)
-            .context("baresip has recorded nothing")?;
-        Recording::read(&file)
+        new.max_by_key(length)
+            .context("baresip has recorded nothing")
     }
 
     /// Takes `count` pictures, one after the other, of the video that it decodes.

@@ -1,5 +1,6 @@
 //! WAV files of 16-bit PCM: written for a peer's microphone, read from a peer's recording.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -31,6 +32,15 @@ impl Recording {
             rate: self.rate,
             samples: self.samples[from..to.max(from)].to_vec(),
         }
+    }
+
+    /// The length of a file that is still being written, in seconds, without reading it.
+    pub fn seconds_in(path: &Path) -> Result<f64> {
+        let mut head = [0; 44];
+        let mut file = std::fs::File::open(path)?;
+        file.read_exact(&mut head)?;
+        let bytes_per_second = u32::from_le_bytes([head[28], head[29], head[30], head[31]]);
+        Ok((file.metadata()?.len() - 44) as f64 / f64::from(bytes_per_second))
     }
 
     /// Writes it as a mono file.
@@ -116,6 +126,7 @@ mod tests {
         written.write(&path).unwrap();
         let read = Recording::read(&path).unwrap();
         assert_eq!((read.rate, read.samples.len()), (8000, 800));
+        assert_eq!(Recording::seconds_in(&path).unwrap(), 0.1);
         for (a, b) in written.samples.iter().zip(&read.samples) {
             assert!((a - b).abs() < 1e-3, "{a} {b}");
         }

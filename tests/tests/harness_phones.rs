@@ -42,8 +42,8 @@ fn call(audio_codecs: &'static str, video_codecs: &'static str) {
         caller.dial(USERS[1].name)?;
         caller.event("CALL_ESTABLISHED", SOON)?;
         callee.event("CALL_ESTABLISHED", SOON)?;
-        caller.hear(3.0, SOON)?;
-        callee.hear(3.0, SOON)?;
+        caller.hear_steadily(2.5, SOON)?;
+        callee.hear_steadily(2.5, SOON)?;
         for (phone, colour) in [(&mut caller, blue), (&mut callee, red)] {
             let stills = phone.stills(5, SOON)?;
             for still in &stills {

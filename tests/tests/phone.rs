@@ -128,7 +128,7 @@ impl Line {
     fn talk_and_mute(&mut self) -> Result<()> {
         let from = self.page.now()?;
         self.page.listen(3.0)?;
-        self.phone.hear(2.5, SOON)?;
+        self.phone.hear_steadily(2.5, SOON)?;
         self.page.check_it_plays_aloud()?;
         self.see_each_other(from)?;
         self.page.click("#muteAudioToggle")?;
