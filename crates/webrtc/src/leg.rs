@@ -83,6 +83,8 @@ pub struct OutRtp {
     pub sequence: u64,
     /// Timestamp in the codec's clock.
     pub timestamp: u32,
+    /// When `timestamp` was now, for sender reports: not later than now.
+    pub captured: Instant,
     /// Payload.
     pub payload: Arc<[u8]>,
 }
@@ -329,7 +331,7 @@ impl Leg {
                     packet.payload_type.into(),
                     sequence.into(),
                     packet.timestamp,
-                    self.now,
+                    packet.captured,
                     packet.payload,
                 )
                 .marker(packet.marker)

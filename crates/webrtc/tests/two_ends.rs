@@ -176,6 +176,7 @@ fn one_ssrc_and_rebased_numbers_whatever_the_source_does() {
             marker: false,
             sequence,
             timestamp: sequence as u32,
+            captured: world.now,
             payload: b"x".as_slice().into(),
         };
         let now = world.now;

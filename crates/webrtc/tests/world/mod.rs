@@ -240,6 +240,7 @@ impl World {
             marker: false,
             sequence: self.sequence,
             timestamp: (self.sequence * 160) as u32,
+            captured: self.now,
             payload: payload.into(),
         };
         self.leg.send(kind, packet, self.now);

@@ -1,0 +1,225 @@
+//! The control loop: one task that owns the Hub. Everything that happens comes in by one bounded
+//! queue; everything the Hub wants goes out without waiting: a full queue drops its reader.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use session::{Hub, HubConfig, Input, Output, SocketId};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::dns::Resolver;
+use crate::shard::MediaHandle;
+use crate::sip_net::SipSockets;
+
+/// Inputs that may wait. Senders wait when it is full; the loop never does.
+const IN_QUEUE: usize = 4096;
+/// A stop waits this long for BYE and un-REGISTER to be answered.
+const STOP_WITHIN: Duration = Duration::from_millis(1500);
+
+/// For a page's socket task.
+#[derive(Debug)]
+pub enum ToPage {
+    /// A text frame.
+    Frame(String),
+    /// Close with code and reason.
+    Close(u16, String),
+}
+
+enum Event {
+    Input(Input),
+    SocketOpened { socket: SocketId, peer: IpAddr, to_page: mpsc::Sender<ToPage> },
+    Stop(oneshot::Sender<()>),
+}
+
+/// The way into the control loop.
+#[derive(Clone)]
+pub struct Control {
+    events: mpsc::Sender<Event>,
+}
+
+impl Control {
+    /// The queue's two ends; [`run`] takes the second.
+    pub fn channel() -> (Self, ControlQueue) {
+        let (events, queue) = mpsc::channel(IN_QUEUE);
+        (Self { events }, ControlQueue { queue })
+    }
+
+    /// An input for the Hub; waits while the queue is full.
+    pub async fn input(&self, input: Input) {
+        let _ = self.events.send(Event::Input(input)).await;
+    }
+
+    /// The same from a thread that is not a task.
+    pub fn blocking_input(&self, input: Input) {
+        let _ = self.events.blocking_send(Event::Input(input));
+    }
+
+    /// A datagram or event that is lost rather than waited for.
+    pub fn offer(&self, input: Input) -> bool {
+        self.events.try_send(Event::Input(input)).is_ok()
+    }
+
+    pub(crate) async fn socket_opened(
+        &self,
+        socket: SocketId,
+        peer: IpAddr,
+        to_page: mpsc::Sender<ToPage>,
+    ) {
+        let _ = self.events.send(Event::SocketOpened { socket, peer, to_page }).await;
+    }
+
+    /// Ends every call and registration; returns when the SIP side has confirmed, or soon after.
+    pub async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.events.send(Event::Stop(done)).await.is_ok() {
+            let _ = tokio::time::timeout(STOP_WITHIN, stopped).await;
+        }
+    }
+}
+
+/// The other end of [`Control`].
+pub struct ControlQueue {
+    queue: mpsc::Receiver<Event>,
+}
+
+/// What the loop performs outputs with.
+pub struct Performers {
+    /// SIP sockets.
+    pub sip: SipSockets,
+    /// Names to addresses.
+    pub resolver: Resolver,
+    /// The media shards.
+    pub media: MediaHandle,
+}
+
+/// Runs until all [`Control`]s are gone.
+pub async fn run(
+    mut queue: ControlQueue,
+    config: HubConfig,
+    seed: [u8; 32],
+    control: Control,
+    performers: Performers,
+) {
+    let mut hub = Hub::new(config, seed);
+    let mut pages: BTreeMap<SocketId, mpsc::Sender<ToPage>> = BTreeMap::new();
+    let mut stopping: Option<oneshot::Sender<()>> = None;
+    loop {
+        let wake_at = hub.poll_timeout().map(|(at, _)| at);
+        let event = tokio::select! {
+            event = queue.queue.recv() => match event {
+                Some(event) => Some(event),
+                None => return,
+            },
+            () = sleep_until(wake_at) => None,
+        };
+        let now = Instant::now();
+        match event {
+            None => hub.handle_timeout(now),
+            Some(Event::Input(input)) => {
+                log_input(&input);
+                if let Input::SocketClosed { socket } = &input {
+                    pages.remove(socket);
+                }
+                hub.handle_input(input, now);
+            }
+            Some(Event::SocketOpened { socket, peer, to_page }) => {
+                pages.insert(socket, to_page);
+                hub.handle_input(Input::SocketOpened { socket, peer }, now);
+            }
+            Some(Event::Stop(done)) => {
+                stopping = Some(done);
+                hub.handle_input(Input::Shutdown, now);
+            }
+        }
+        while let Some(output) = hub.poll_output() {
+            perform(output, &mut pages, &control, &performers);
+        }
+        let counts = hub.counts();
+        if counts.calls == 0 && counts.sip.client_transactions == 0
+            && let Some(done) = stopping.take()
+        {
+            let _ = done.send(());
+        }
+    }
+}
+
+fn perform(
+    output: Output,
+    pages: &mut BTreeMap<SocketId, mpsc::Sender<ToPage>>,
+    control: &Control,
+    performers: &Performers,
+) {
+    match output {
+        Output::Frame { socket, text } => {
+            tracing::debug!(socket = socket.0, frame = %masked(&text), "to page");
+            let full = pages.get(&socket).is_some_and(|page| page.try_send(ToPage::Frame(text)).is_err());
+            if full {
+                // Its task sees the queue closed, and closes the socket.
+                pages.remove(&socket);
+            }
+        }
+        Output::Close { socket, code, reason } => {
+            tracing::info!(socket = socket.0, code, %reason, "closing a page's socket");
+            if let Some(page) = pages.get(&socket) {
+                let _ = page.try_send(ToPage::Close(code, reason));
+            }
+        }
+        Output::Resolve { id, target } => performers.resolver.resolve(id, target, control.clone()),
+        Output::Send { hop, bytes } => performers.sip.send(hop, bytes, control),
+        Output::Media(command) => {
+            tracing::debug!(?command, "to media");
+            performers.media.send(command);
+        }
+    }
+}
+
+fn log_input(input: &Input) {
+    match input {
+        Input::Frame { socket, text } => {
+            tracing::debug!(socket = socket.0, frame = %masked(text), "from page");
+        }
+        Input::Sip(sip::Input::Received { from, .. }) => tracing::trace!(?from, "SIP in"),
+        input => tracing::debug!(?input, "in"),
+    }
+}
+
+/// A frame without its secrets: passwords and tokens become `***`.
+fn masked(text: &str) -> String {
+    let mut out = text.to_owned();
+    for field in ["\"sipPassword\":\"", "\"authToken\":\""] {
+        let Some(start) = out.find(field).map(|at| at + field.len()) else { continue };
+        let end = out[start..]
+            .char_indices()
+            .scan(false, |escaped, (at, c)| {
+                let ends = c == '"' && !*escaped;
+                *escaped = c == '\\' && !*escaped;
+                Some((at, ends))
+            })
+            .find(|(_, ends)| *ends)
+            .map_or(out.len(), |(at, _)| start + at);
+        out.replace_range(start..end, "***");
+    }
+    out
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn secrets_never_reach_a_log() {
+        let text = r#"{"message":"connection","data":[{"sipPassword":"a\"b","authToken":"t","x":1}]}"#;
+        assert_eq!(
+            masked(text),
+            r#"{"message":"connection","data":[{"sipPassword":"***","authToken":"***","x":1}]}"#
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! From settings to what the parts are configured with.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use config::{Config, SipTarget};
+use session::{BusyStatus, CallRules, HubConfig};
+use sip::{IpNet, TargetPolicy, Timers, Transport, UaConfig};
+
+/// The Hub's configuration. `sip_addr` is where the SIP socket is bound, `own` our addresses.
+pub fn hub_config(config: &Config, sip_addr: SocketAddr, own: &[IpAddr]) -> Result<HubConfig> {
+    let advertise = advertised(&config.sip_advertise, own);
+    let listed = networks(config.sip_targets.as_deref().unwrap_or_default())?;
+    let ua = UaConfig {
+        contacts: advertise
+            .iter()
+            .map(|ip| (Transport::Udp, SocketAddr::new(*ip, sip_addr.port())))
+            .collect(),
+        user_agent: config.user_agent.clone(),
+        timers: Timers::default(),
+        no_answer_timeout: config.no_answer_timeout,
+        trusted: listed.clone(),
+        targets: TargetPolicy { only_listed: config.sip_targets.is_some(), listed },
+        decline_code: config.sip_decline_code,
+    };
+    let calls = CallRules {
+        codecs: sdp::CodecSettings {
+            codecs: codecs(&config.codecs).context("codecs")?,
+            exclude_sip: codecs(&config.codecs_exclude_sip).context("codecs_exclude_sip")?,
+            allow_outside_codecs: config.allow_outside_codecs,
+        },
+        no_answer_timeout: config.no_answer_timeout,
+        busy_status: match config.sip_busy_status {
+            config::BusyStatus::Failed => BusyStatus::Failed,
+            config::BusyStatus::Finish => BusyStatus::Finish,
+            config::BusyStatus::Busy => BusyStatus::Busy,
+        },
+        decline_code: config.sip_decline_code,
+        ..CallRules::default()
+    };
+    Ok(HubConfig {
+        calls,
+        ping_interval: config.keep_alive_server_interval,
+        ping_probes: config.keep_alive_probes,
+        // Sessions do not outlive their WebSocket yet (docs/decisions/004).
+        detach_after: Duration::ZERO,
+        ..HubConfig::new(ua)
+    })
+}
+
+/// `*_advertise`, or our own addresses.
+pub fn advertised(configured: &[IpAddr], own: &[IpAddr]) -> Vec<IpAddr> {
+    if configured.is_empty() { own.to_vec() } else { configured.to_vec() }
+}
+
+fn codecs(tokens: &[String]) -> Result<Vec<sdp::CodecToken>> {
+    Ok(sdp::parse_codec_list(&tokens.join(","))?)
+}
+
+/// `sip_targets` as networks; names are looked up once, at start.
+fn networks(targets: &[SipTarget]) -> Result<Vec<IpNet>> {
+    let mut found = Vec::new();
+    for target in targets {
+        match target {
+            SipTarget::Net { addr, prefix } => found.push(IpNet::new(*addr, *prefix)?),
+            SipTarget::Name(name) => {
+                let addresses = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 0))
+                    .with_context(|| format!("sip_targets: the name {name} cannot be resolved"))?;
+                found.extend(addresses.map(|addr| IpNet::from(addr.ip())));
+            }
+        }
+    }
+    Ok(found)
+}

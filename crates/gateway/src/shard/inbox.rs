@@ -1,0 +1,118 @@
+//! The way into a shard: a bounded queue that wakes it, and the figures it shows.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mio::Waker;
+use session::media::{CallId, MediaCommand, MediaEvent};
+
+/// New calls and legs are refused while so many items wait. What ends or moves existing ones is
+/// always taken: it is bounded by what exists.
+const LIMIT: usize = 4096;
+
+/// Something for a shard to do.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// From the control loop.
+    Command(MediaCommand),
+    /// Say this event (a refusal made by the handle).
+    Say(MediaEvent),
+    /// Panic in the next step of this call: for tests of isolation.
+    Panic(CallId),
+    /// End the thread.
+    Stop,
+}
+
+/// One shard's queue.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    items: Mutex<VecDeque<Item>>,
+    waker: Waker,
+    /// Calls placed here, counted by the handle and the worker.
+    pub(super) calls: AtomicUsize,
+    /// What has been counted.
+    pub(super) figures: Counts,
+}
+
+/// What a shard counts, as it counts.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) from_browsers: AtomicU64,
+    pub(super) unrouted: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) unsent: AtomicU64,
+    pub(super) panics: AtomicU64,
+}
+
+/// What the shards have counted so far, summed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Calls that exist.
+    pub calls: usize,
+    /// Datagrams that came to the browser sockets.
+    pub from_browsers: u64,
+    /// Of these, such that name no leg: unknown source, or unknown ufrag.
+    pub unrouted: u64,
+    /// Of these, such that their leg did not accept.
+    pub refused: u64,
+    /// Datagrams the kernel did not take.
+    pub unsent: u64,
+    /// Calls that ended by a panic.
+    pub panics: u64,
+}
+
+impl Counts {
+    pub(super) fn add(counter: &AtomicU64, n: u64) {
+        counter.fetch_add(n, Ordering::Relaxed);
+    }
+}
+
+impl Figures {
+    pub(super) fn add(&mut self, inbox: &Inbox) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counts = &inbox.figures;
+        self.calls += inbox.calls.load(Ordering::Relaxed);
+        self.from_browsers += read(&counts.from_browsers);
+        self.unrouted += read(&counts.unrouted);
+        self.refused += read(&counts.refused);
+        self.unsent += read(&counts.unsent);
+        self.panics += read(&counts.panics);
+    }
+}
+
+impl Inbox {
+    pub(super) fn new(waker: Waker) -> Self {
+        Self {
+            items: Mutex::new(VecDeque::new()),
+            waker,
+            calls: AtomicUsize::new(0),
+            figures: Counts::default(),
+        }
+    }
+
+    /// Whether a new call or leg may be asked for.
+    pub(super) fn has_room(&self) -> bool {
+        self.lock().len() < LIMIT
+    }
+
+    pub(super) fn push(&self, item: Item) {
+        let was_empty = {
+            let mut items = self.lock();
+            items.push_back(item);
+            items.len() == 1
+        };
+        if was_empty && let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "a media shard cannot be woken");
+        }
+    }
+
+    /// Everything that waits.
+    pub(super) fn take(&self) -> VecDeque<Item> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Item>> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
