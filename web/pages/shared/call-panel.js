@@ -9,7 +9,7 @@ let inCall = false;
 
 /** No call. @param {boolean} mayCall */
 export function showIdle(mayCall) {
-  const focusIsHere = focusIsLost() || box('callControls').contains(document.activeElement);
+  const focusIsHere = focusIsLost() || box('callCard').contains(document.activeElement);
   show({ outgoing: true });
   hold(false, false);
   input('callee').disabled = !mayCall;
@@ -18,6 +18,7 @@ export function showIdle(mayCall) {
     toggle.checked = false;
     toggle.disabled = true;
   }
+  input('listenOnly').disabled = false;
   document.title = document.title.replace(/^.*☎ /, '');
   // the button that had the focus is gone: back to where the user was
   if (inCall && focusIsHere) (before instanceof HTMLElement && before !== document.body ? before : button('callBtn')).focus();
@@ -28,6 +29,7 @@ export function showIdle(mayCall) {
 /** An outgoing call is on its way. @param {boolean} mayHangUp */
 export function showDialling(mayHangUp) {
   input('callee').disabled = true;
+  showHints(false);
   setCallButton(mayHangUp ? 'Hangup' : 'Call', mayHangUp);
   if (mayHangUp && focusIsLost()) button('callBtn').focus();
   inCall = true;
@@ -63,6 +65,7 @@ export function showTalking({ onHold }) {
   box('callFeatures').hidden = false;
   hold(onHold, true);
   for (const toggle of muteToggles()) toggle.disabled = false;
+  input('listenOnly').disabled = true;
 }
 
 /** @param {{ outgoing?: boolean, incoming?: boolean }} parts */
@@ -70,6 +73,12 @@ function show({ outgoing = false, incoming = false }) {
   box('outgoingCall').hidden = !outgoing;
   box('incomingCall').hidden = !incoming;
   box('callFeatures').hidden = true;
+  showHints(outgoing);
+}
+
+/** What to dial is of interest between calls only. @param {boolean} wanted */
+function showHints(wanted) {
+  box('demoHints').hidden = !wanted || box('demoHints').childElementCount === 0;
 }
 
 /** @param {boolean} onHold @param {boolean} usable */

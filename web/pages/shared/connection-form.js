@@ -33,13 +33,11 @@ function offerDemoNumbers() {
   const lead = document.createElement('p');
   lead.textContent = words.demo;
   const list = document.createElement('ul');
-  for (const [number, what] of Object.entries(words.demoNumbers)) {
+  for (const [number, what] of words.demoNumbers) {
     const dial = document.createElement('button');
     dial.type = 'button';
     dial.textContent = number;
-    dial.addEventListener('click', () => {
-      if (!input('callee').disabled) input('callee').value = number;
-    });
+    dial.addEventListener('click', () => (input('callee').value = number));
     const item = document.createElement('li');
     item.append(dial, ` ${what}`);
     list.append(item);

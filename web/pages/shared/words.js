@@ -2,17 +2,16 @@
 
 export const words = Object.freeze({
   demo: 'This server runs its demo. Dial one of these:',
-  /** @type {Readonly<Record<string, string>>} */
-  demoNumbers: Object.freeze({
-    echo: 'you hear yourself',
-    ivr: 'a greeting from its first moment',
-    tone: 'a steady tone',
-    busy: 'is busy',
-    noanswer: 'rings and is never answered',
-    reject: 'refuses the call',
-    10005: 'another account: connect as 10005 in a second window',
-    10007: 'another account: connect as 10007 in a second window',
-  }),
+  demoNumbers: /** @type {const} */ ([
+    ['echo', 'you hear yourself'],
+    ['ivr', 'a greeting, from its first moment'],
+    ['tone', 'a steady tone'],
+    ['busy', 'is busy'],
+    ['noanswer', 'rings and is never answered'],
+    ['reject', 'refuses the call'],
+    ['10005', 'an account you can connect in a second window'],
+    ['10007', 'another such account'],
+  ]),
   insecure:
     'Microphone and camera are withheld: browsers give them only to pages opened over https:// or from localhost, and this page was opened otherwise. You can connect and listen, but nobody will hear you.',
   fill: (/** @type {string} */ field) => `Fill in ${field}.`,
