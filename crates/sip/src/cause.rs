@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::header::Reason;
+
 /// How far things had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -161,92 +163,39 @@ impl Cause {
         }
     }
 
-    /// A Reason header (RFC 3326) overrides what the status says.
-    pub(crate) fn with_reason_header(mut self, header: Option<&str>) -> Self {
-        let Some(given) = header.and_then(ReasonHeader::parse) else {
-            return self;
-        };
-        if given.protocol.eq_ignore_ascii_case("Q.850") {
-            self.q850 = u8::try_from(given.cause).ok().or(self.q850);
-        }
-        if !given.text.is_empty() && !self.text.contains(&given.text) {
-            self.text = format!(
-                "{} Reason given: {}.",
-                self.text,
-                given.text.trim_end_matches('.')
-            );
+    /// A Reason header (RFC 3326) of theirs overrides what the status says.
+    pub(crate) fn with_reasons(mut self, reasons: &[Reason]) -> Self {
+        for given in reasons {
+            if given.is_of("Q.850") {
+                let cause = given.cause.and_then(|cause| u8::try_from(cause).ok());
+                self.q850 = cause.filter(|cause| *cause < 128).or(self.q850);
+            }
+            let text = given
+                .text
+                .as_deref()
+                .unwrap_or_default()
+                .trim()
+                .trim_end_matches('.');
+            if !text.is_empty() && !self.text.contains(text) {
+                self.text = format!("{} Reason given: {text}.", self.text);
+            }
         }
         self
     }
 
     /// As a Reason header's value: Q.850 when known, else the SIP code; `None` when neither is known.
-    pub(crate) fn to_reason_header(&self) -> Option<String> {
-        let text: String = self
-            .reason
-            .chars()
-            .filter(|c| !c.is_control() && *c != '"' && *c != '\\')
-            .collect();
-        match (self.q850, self.sip_code) {
-            (Some(cause), _) => Some(format!("Q.850;cause={cause};text=\"{text}\"")),
-            (None, Some(code)) => Some(format!("SIP;cause={code};text=\"{text}\"")),
-            (None, None) => None,
-        }
-    }
-}
-
-/// One value of a Reason header (RFC 3326 section 2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReasonHeader {
-    pub(crate) protocol: String,
-    pub(crate) cause: u16,
-    pub(crate) text: String,
-}
-
-impl ReasonHeader {
-    /// Reads `SIP;cause=200;text="Call completed elsewhere"`. Of several comma-separated values the first counts.
-    pub(crate) fn parse(value: &str) -> Option<Self> {
-        let (protocol, mut rest) = value.split_once(';')?;
-        let (mut cause, mut text) = (None, String::new());
-        loop {
-            let (name, after) = rest.split_once('=')?;
-            let after = after.trim_start();
-            let (raw, next) = match after.strip_prefix('"') {
-                Some(quoted) => unquote(quoted)?,
-                None => {
-                    let end = after.find([';', ',']).unwrap_or(after.len());
-                    (after[..end].trim().to_owned(), &after[end..])
-                }
-            };
-            match name.trim().to_ascii_lowercase().as_str() {
-                "cause" => cause = raw.parse().ok(),
-                "text" => text = raw,
-                _ => {}
-            }
-            match next.trim_start().strip_prefix(';') {
-                Some(more) => rest = more,
-                None => break,
-            }
-        }
-        Some(Self {
-            protocol: protocol.trim().to_owned(),
-            cause: cause?,
-            text,
+    pub(crate) fn to_reason(&self) -> Option<Reason> {
+        let (protocol, cause) = match (self.q850, self.sip_code) {
+            (Some(cause), _) => ("Q.850", u16::from(cause)),
+            (None, Some(code)) => ("SIP", code),
+            (None, None) => return None,
+        };
+        Some(Reason {
+            protocol: protocol.to_owned(),
+            cause: Some(cause),
+            text: Some(self.reason.clone()),
         })
     }
-}
-
-/// The inside of a quoted-string up to its closing quote, and what follows.
-fn unquote(text: &str) -> Option<(String, &str)> {
-    let mut out = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((out, &text[at + 1..])),
-            '\\' => out.push(chars.next()?.1),
-            c => out.push(c),
-        }
-    }
-    None
 }
 
 /// Q.850 cause for a SIP status (RFC 3398 section 7.2.4.1); 3xx and unknown 4xx-6xx by their class.
@@ -489,54 +438,31 @@ mod tests {
 
     #[test]
     fn a_reason_header_overrides_the_table() {
-        let cause = Cause::refused(480, "", Stage::Invite, "10005", "pbx").with_reason_header(
-            Some("Q.850 ;cause=27 ;text=\"Destination \\\"out\\\" of order\""),
-        );
+        let told = |text| {
+            let reasons = Reason::parse_list(text).expect("Reason");
+            Cause::refused(480, "", Stage::Invite, "10005", "pbx").with_reasons(&reasons)
+        };
+        let cause =
+            told("SIP;cause=480, Q.850 ;cause=27 ;text=\"Destination \\\"out\\\" of order.\"");
         assert_eq!(cause.q850, Some(27));
-        assert!(
-            cause
-                .text
-                .ends_with("Reason given: Destination \"out\" of order."),
-            "{}",
-            cause.text
-        );
-        let other = Cause::refused(480, "", Stage::Invite, "10005", "pbx")
-            .with_reason_header(Some("Q.850;cause=999"));
-        assert_eq!(other.q850, Some(18));
-    }
-
-    #[test]
-    fn reason_header_forms() {
-        let parse = |text| ReasonHeader::parse(text).map(|r| (r.protocol, r.cause, r.text));
-        let some = |p: &str, c, t: &str| Some((p.to_owned(), c, t.to_owned()));
-        assert_eq!(
-            parse("SIP;cause=200;text=\"Call completed elsewhere\""),
-            some("SIP", 200, "Call completed elsewhere")
-        );
-        assert_eq!(parse("Q.850;cause=16"), some("Q.850", 16, ""));
-        assert_eq!(
-            parse("SIP ;cause=600 , Q.850;cause=17"),
-            some("SIP", 600, "")
-        );
-        assert_eq!(parse("SIP"), None);
-        assert_eq!(parse("SIP;text=\"no cause\""), None);
-        assert_eq!(parse("SIP;cause=1;text=\"open"), None);
+        let end = "Reason given: Destination \"out\" of order.";
+        assert!(cause.text.ends_with(end), "{}", cause.text);
+        assert_eq!(told("Q.850;cause=999").q850, Some(18));
+        assert_eq!(told("Q.850;cause=128").q850, Some(18));
     }
 
     #[test]
     fn as_a_reason_header() {
         let mut cause = Cause::normal(Stage::Call, Side::Browser, "x");
-        assert_eq!(
-            cause.to_reason_header().as_deref(),
-            Some("Q.850;cause=16;text=\"Normal call clearing\"")
-        );
+        let text = |cause: &Cause| cause.to_reason().map(|reason| reason.to_string());
+        let normal = "Q.850;cause=16;text=\"Normal call clearing\"";
+        assert_eq!(text(&cause).as_deref(), Some(normal));
         cause.q850 = None;
-        assert_eq!(cause.to_reason_header(), None);
+        assert_eq!(text(&cause), None);
         cause.sip_code = Some(480);
-        cause.reason = "a\r\nb\"".into();
         assert_eq!(
-            cause.to_reason_header().as_deref(),
-            Some("SIP;cause=480;text=\"ab\"")
+            text(&cause).as_deref(),
+            Some("SIP;cause=480;text=\"Normal call clearing\"")
         );
     }
 }

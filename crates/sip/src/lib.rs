@@ -16,6 +16,17 @@ pub use header::{Contact, Contacts, FromTo, HeaderName, Params, Route, Via};
 pub use message::{Header, Headers, Message, Method, Request, Response, parse};
 pub use uri::{Host, Scheme, SipUser, Uri, callee_uri};
 pub mod cause;
+mod dialog;
+#[cfg(feature = "faults")]
+pub mod fault;
+mod resolve;
 mod transaction;
+mod ua;
 pub use cause::{Cause, Side, Stage};
+pub use dialog::Dialog;
+pub use resolve::{Hop, IpNet, ResolveError, Target, TargetPolicy, Transport};
 pub use transaction::timer::Timers;
+pub use ua::{
+    Account, Counts, Event, Input, Invite, InviteId, Output, RegistrationId, RemoteIdentity,
+    ResolveId, Ua, UaConfig,
+};

@@ -52,18 +52,15 @@ pub(crate) struct ClientInvite {
     timers: Timers,
     /// Value Timer A is set to next.
     timer_a: Duration,
-    timer_b: Duration,
 }
 
 impl ClientInvite {
-    /// `timer_b`: 64*T1, or a share of it when other targets wait (RFC 3263 section 4.3).
-    pub(crate) fn new(reliable: bool, timers: Timers, timer_b: Duration) -> Self {
+    pub(crate) fn new(reliable: bool, timers: Timers) -> Self {
         Self {
             state: State::Calling,
             reliable,
             timers,
             timer_a: timers.t1,
-            timer_b,
         }
     }
 
@@ -87,7 +84,6 @@ impl ClientInvite {
     pub(crate) fn after(&self, timer: Timer) -> Duration {
         match timer {
             Timer::A => self.timer_a,
-            Timer::B => self.timer_b,
             // 17.1.1.2: "value of at least 32 seconds for unreliable transports, and a value of zero seconds for
             // reliable transports"
             Timer::D if self.reliable => Duration::ZERO,

@@ -49,10 +49,10 @@ pub(crate) enum ClientMachine {
 }
 
 impl ClientMachine {
-    /// `patience` is Timer B or F.
+    /// `patience` is Timer F of a non-INVITE; Timer B is always 64*T1, so that a late 2xx still finds its transaction.
     pub(crate) fn new(invite: bool, reliable: bool, timers: Timers, patience: Duration) -> Self {
         if invite {
-            Self::Invite(ClientInvite::new(reliable, timers, patience))
+            Self::Invite(ClientInvite::new(reliable, timers))
         } else {
             Self::Other(Client::new(reliable, timers, patience))
         }
@@ -105,6 +105,24 @@ impl ClientMachine {
         match self {
             Self::Invite(machine) => machine.state() == client_invite::State::Calling,
             Self::Other(machine) => machine.state() == client::State::Trying,
+        }
+    }
+
+    /// No final response has come yet.
+    pub(crate) fn open(&self) -> bool {
+        match self {
+            Self::Invite(machine) => {
+                matches!(
+                    machine.state(),
+                    client_invite::State::Calling | client_invite::State::Proceeding
+                )
+            }
+            Self::Other(machine) => {
+                matches!(
+                    machine.state(),
+                    client::State::Trying | client::State::Proceeding
+                )
+            }
         }
     }
 }

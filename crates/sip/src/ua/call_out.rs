@@ -1,0 +1,600 @@
+//! INVITE, outgoing: targets, provisional and final answers, forks (RFC 3261 section 13.2).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use super::auth::{Auth, Credentials, Refusal};
+use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, name_of, sdp_of};
+use super::look_up::Seeker;
+use super::schedule::{Alarm, Owner, TransactionId};
+use super::transactions::{Failure, User};
+use super::types::{Event, Invite, InviteId, RemoteIdentity};
+use super::{ALLOW, Ua};
+use crate::cause::{Cause, Side, Stage};
+use crate::dialog::Dialog;
+use crate::header::{CSeq, FromTo, HeaderName};
+use crate::message::{Headers, Method, Request, Response};
+use crate::resolve::Hop;
+use crate::uri::Uri;
+
+impl Ua {
+    /// Calls somebody. Every outcome comes as an [`Event`].
+    pub fn invite(&mut self, invite: Invite, now: Instant) -> InviteId {
+        let id = InviteId(self.fresh_id());
+        let call_id = self.random_hex(128);
+        let local_tag = self.random_hex(64);
+        let registered = self
+            .registrations
+            .values()
+            .find(|r| r.is_of(&invite.account));
+        let token = registered.map(|r| r.token.clone());
+        let token = token.unwrap_or_else(|| self.random_hex(128));
+        let checked = self.template(&invite, &call_id, &local_tag);
+        let target = invite.account.next_hop.clone();
+        let (template, refused) = match checked {
+            Ok(template) => (template, None),
+            Err((template, cause)) => (template, Some(cause)),
+        };
+        let call = Call {
+            phase: Phase::LookingUp,
+            call_id: call_id.clone(),
+            local_tag: local_tag.clone(),
+            token,
+            peer: name_of(&invite.callee),
+            credentials: Credentials::new(invite.account, Vec::new()),
+            next_hop: Some(target.clone()),
+            forks: BTreeMap::new(),
+            main: None,
+            farewell: None,
+            side: Direction::Out(Outgoing {
+                template,
+                cseq: 0,
+                hops: VecDeque::new(),
+                share: None,
+                attempts: BTreeMap::new(),
+                current: None,
+                auth: Auth::default(),
+                early: BTreeMap::new(),
+                trying_told: false,
+                last_failure: None,
+            }),
+        };
+        self.dialogs.insert((call_id, local_tag), id);
+        self.calls.insert(id, call);
+        match refused {
+            Some(cause) => self.finish(id, Event::Refused { id, cause }),
+            None => self.look_up(&target, Seeker::Call(id), now),
+        }
+        id
+    }
+
+    /// The INVITE without what differs from try to try (RFC 3261 section 8.1.1).
+    fn template(
+        &self,
+        invite: &Invite,
+        call_id: &str,
+        tag: &str,
+    ) -> Result<Request, (Request, Cause)> {
+        let Invite {
+            account,
+            callee,
+            caller_display,
+            offer,
+            extra_headers,
+        } = invite;
+        let mut headers = Headers::new();
+        headers.push(HeaderName::MaxForwards, "70");
+        let from = Uri::address_of_record(&account.user, &account.domain);
+        if let Ok(from) = &from {
+            let display = caller_display.clone().or_else(|| account.display.clone());
+            headers.push(
+                HeaderName::From,
+                FromTo::new(from.clone())
+                    .with_display(display)
+                    .with_tag(tag),
+            );
+        }
+        headers.push(HeaderName::To, FromTo::new(callee.clone()));
+        headers.push(HeaderName::CallId, call_id);
+        headers.push(HeaderName::Allow, ALLOW);
+        let mut problem = from.err().map(|error| error.to_string());
+        for (name, value) in extra_headers {
+            match own_header(name, value) {
+                Ok(name) => headers.push(name, value),
+                Err(why) => problem = problem.or(Some(why)),
+            }
+        }
+        if !offer.is_empty() {
+            headers.push(HeaderName::ContentType, "application/sdp");
+        }
+        let request = Request {
+            method: Method::Invite,
+            uri: callee.clone(),
+            headers,
+            body: offer.clone(),
+        };
+        match problem {
+            None => Ok(request),
+            Some(text) => Err((
+                request,
+                Cause::new(400, Stage::Input, Side::Browser, format!("{text}.")),
+            )),
+        }
+    }
+
+    /// The next hop's addresses are known, or why not.
+    pub(crate) fn call_found(&mut self, id: InviteId, hops: Result<Vec<Hop>, Cause>, now: Instant) {
+        let Some(call) = self
+            .calls
+            .get_mut(&id)
+            .filter(|call| call.phase == Phase::LookingUp)
+        else {
+            return;
+        };
+        let mut hops = match hops {
+            Ok(hops) => hops,
+            Err(cause) => return self.finish(id, Event::Refused { id, cause }),
+        };
+        // The one the registration works with comes first.
+        let account = &call.credentials.account;
+        let registered = self.registrations.values().find(|r| r.is_of(account));
+        if let Some(at) =
+            registered.and_then(|r| hops.iter().position(|hop| r.hop.as_ref() == Some(hop)))
+        {
+            let working = hops.remove(at);
+            hops.insert(0, working);
+        }
+        call.phase = Phase::Calling;
+        call.credentials.hops.clone_from(&hops);
+        let share = (hops.len() > 1)
+            .then(|| self.config.timers.life() / u32::try_from(hops.len()).unwrap_or(1));
+        if let Some(out) = call.outgoing() {
+            out.hops = hops.into();
+            out.share = share;
+        }
+        self.schedule.set(
+            Owner::Call(id),
+            Alarm::NoAnswer,
+            now + self.config.no_answer_timeout,
+        );
+        self.next_attempt(id, now);
+    }
+
+    /// Sends the INVITE to the next target; without one the call has failed.
+    fn next_attempt(&mut self, id: InviteId, now: Instant) {
+        let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
+            return;
+        };
+        match out.hops.pop_front() {
+            Some(hop) => self.attempt(id, &hop, now),
+            None => {
+                let cause = out.last_failure.take();
+                let cause = cause.unwrap_or_else(|| self.silence(id));
+                self.finish(id, Event::Refused { id, cause });
+            }
+        }
+    }
+
+    /// Sends the INVITE to one target.
+    fn attempt(&mut self, id: InviteId, hop: &Hop, now: Instant) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let contact = self.contact(&call.token, hop);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let account = call.credentials.account.clone();
+        let Some(out) = call.outgoing() else { return };
+        out.cseq += 1;
+        let mut request = out.template.clone();
+        request.headers.push(
+            HeaderName::CSeq,
+            CSeq {
+                number: out.cseq,
+                method: Method::Invite,
+            },
+        );
+        request.headers.push(HeaderName::Contact, contact);
+        let share = out.share;
+        out.auth.authorize(&mut request, &account, &mut self.rng);
+        let patience = self.config.timers.life();
+        let Some(transaction) = self.start_client(request, hop, User::Invite(id), patience, now)
+        else {
+            return self.next_attempt(id, now);
+        };
+        let Some(client) = self.clients.get(&transaction) else {
+            return;
+        };
+        let invite = client.request.clone();
+        let attempt = Attempt {
+            hop: hop.clone(),
+            invite,
+            provisional: false,
+            cancel: Cancel::Unwanted,
+        };
+        if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) {
+            out.attempts.insert(transaction, attempt);
+            out.current = Some(transaction);
+        }
+        if let Some(share) = share {
+            self.schedule
+                .set(Owner::Call(id), Alarm::NextTarget, now + share);
+        }
+    }
+
+    /// An answer to one of our INVITEs.
+    pub(crate) fn invite_answered(
+        &mut self,
+        id: InviteId,
+        transaction: TransactionId,
+        response: &Response,
+        now: Instant,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let phase = call.phase;
+        let Some(out) = call.outgoing() else { return };
+        let current = out.current == Some(transaction);
+        let Some(attempt) = out.attempts.get_mut(&transaction) else {
+            return;
+        };
+        attempt.provisional |= response.status < 200;
+        let attempt = attempt.clone();
+        match (phase, response.status) {
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 100) if current => {
+                self.tried(id, now)
+            }
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 101..=199) if current => {
+                self.progressed(id, &attempt, response);
+            }
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 200..=299) if current => {
+                self.picked_up(id, &attempt, response, now);
+            }
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 401 | 407) if current => {
+                self.invite_challenged(id, &attempt.hop, response, now);
+            }
+            // RFC 3263 section 4.3: a 503 is a failure of that target; the next one is tried.
+            (Phase::Calling | Phase::Proceeding, 503) if current => {
+                let cause = self.refusal(id, response);
+                if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) {
+                    out.last_failure = Some(cause);
+                }
+                self.next_attempt(id, now);
+            }
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 300..) if current => {
+                let cause = self.refusal(id, response);
+                self.finish(id, Event::Refused { id, cause });
+            }
+            // 9.1: "If no provisional response has been received, the CANCEL request MUST NOT be sent; rather, the client
+            // MUST wait for the arrival of a provisional response before sending the request."
+            (_, 100..=199) => {
+                if attempt.cancel == Cancel::Held {
+                    self.cancel_attempt(id, transaction, now);
+                }
+            }
+            // A 2xx that crossed our CANCEL, of another branch, or once more.
+            (_, 200..=299) => self.late_success(id, &attempt, current, response, now),
+            (Phase::Cancelling, _) if current => self.cancelled(id),
+            _ => {}
+        }
+    }
+
+    fn tried(&mut self, id: InviteId, now: Instant) {
+        let life = self.config.timers.life();
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let first = call.phase == Phase::Calling;
+        if first {
+            call.phase = Phase::Proceeding;
+        }
+        self.schedule.clear(Owner::Call(id), Alarm::NextTarget);
+        if first && !self.schedule.is_set(Owner::Call(id), Alarm::NoProgress) {
+            // Timer B ends with the first 1xx (17.1.1.2); a peer that says 100 and nothing else gets no longer.
+            self.schedule
+                .set(Owner::Call(id), Alarm::NoProgress, now + life);
+        }
+        let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
+            return;
+        };
+        if !std::mem::replace(&mut out.trying_told, true) {
+            self.event(Event::Trying { id });
+        }
+    }
+
+    /// 101-199: somebody is being found, or rings (RFC 3261 section 13.2.2.1).
+    fn progressed(&mut self, id: InviteId, attempt: &Attempt, response: &Response) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.phase = Phase::Ringing;
+        let remote_tag = response
+            .headers
+            .to()
+            .ok()
+            .and_then(|to| to.tag)
+            .unwrap_or_default();
+        if !remote_tag.is_empty()
+            && let Some(out) = call.outgoing()
+        {
+            let dialog = || Dialog::of_caller(&attempt.invite, response);
+            out.early.entry(remote_tag.clone()).or_insert_with(dialog);
+        }
+        self.schedule.clear(Owner::Call(id), Alarm::NextTarget);
+        self.schedule.clear(Owner::Call(id), Alarm::NoProgress);
+        let sdp = sdp_of(&response.headers, &response.body);
+        self.event(Event::Progress {
+            id,
+            status: response.status,
+            remote_tag,
+            sdp,
+        });
+    }
+
+    /// The first 2xx: this dialog is the call (RFC 3261 section 13.2.2.4).
+    fn picked_up(&mut self, id: InviteId, attempt: &Attempt, response: &Response, now: Instant) {
+        self.stop_waiting(id);
+        let remote_tag = self.open_fork(id, &attempt.invite, response, &attempt.hop, now);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.phase = Phase::Established;
+        call.main = Some(remote_tag.clone());
+        if let Some(out) = call.outgoing() {
+            out.early.clear();
+        }
+        let remote = identity(&response.headers, true);
+        let sdp = sdp_of(&response.headers, &response.body);
+        self.event(Event::Answered {
+            id,
+            remote_tag,
+            sdp,
+            remote,
+        });
+    }
+
+    fn late_success(
+        &mut self,
+        id: InviteId,
+        attempt: &Attempt,
+        current: bool,
+        response: &Response,
+        now: Instant,
+    ) {
+        let remote_tag = response
+            .headers
+            .to()
+            .ok()
+            .and_then(|to| to.tag)
+            .unwrap_or_default();
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        if call.forks.contains_key(&remote_tag) {
+            return self.ack_again(id, &remote_tag);
+        }
+        let crossed = call.phase == Phase::Cancelling && current;
+        let reason = call.farewell.as_ref().and_then(Cause::to_reason);
+        self.open_fork(id, &attempt.invite, response, &attempt.hop, now);
+        if crossed && let Some(call) = self.calls.get_mut(&id) {
+            call.phase = Phase::Leaving;
+            call.main = Some(remote_tag.clone());
+            self.schedule.clear(Owner::Call(id), Alarm::CancelGivenUp);
+        }
+        #[cfg(feature = "faults")]
+        if crate::fault::planted(crate::fault::Fault::MissingBye) {
+            self.bye_received(id, &remote_tag);
+            return self.left(id, &remote_tag);
+        }
+        self.say_bye(id, &remote_tag, reason, now);
+    }
+
+    fn invite_challenged(&mut self, id: InviteId, hop: &Hop, response: &Response, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let (stage, login) = (call.stage(), call.credentials.account.auth_user.clone());
+        let for_us = call.credentials.covers(hop);
+        let Some(out) = call.outgoing() else { return };
+        let verdict = if for_us {
+            out.auth.challenged(response)
+        } else {
+            Err(Refusal::NotOurs)
+        };
+        match verdict {
+            Ok(realms) => {
+                call.credentials.realms.extend(realms);
+                self.attempt(id, hop, now);
+            }
+            Err(refusal) => {
+                let server = self.server_name(id);
+                let mut cause = self.refusal(id, response);
+                cause.stage = stage;
+                cause.text = refusal.sentence(&login, &server, "INVITE", response.status);
+                self.finish(id, Event::Refused { id, cause });
+            }
+        }
+    }
+
+    /// Nothing came back from a target: the next one, or the end (RFC 3263 section 4.3).
+    pub(crate) fn invite_failed(
+        &mut self,
+        id: InviteId,
+        transaction: TransactionId,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        let silence = self.silence(id);
+        let server = self.server_name(id);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let phase = call.phase;
+        let Some(out) = call.outgoing() else { return };
+        if out.current != Some(transaction) {
+            return;
+        }
+        match phase {
+            Phase::Cancelling => self.cancelled(id),
+            Phase::Calling | Phase::Proceeding | Phase::Ringing => {
+                out.last_failure = Some(match failure {
+                    Failure::TimedOut => silence,
+                    Failure::Transport(error) => unreachable_server(&server, error),
+                });
+                self.next_attempt(id, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// A target among several has been silent for its share of Timer B.
+    pub(crate) fn target_silent(&mut self, id: InviteId, now: Instant) {
+        let silence = self.silence(id);
+        let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
+            return;
+        };
+        out.last_failure = Some(silence);
+        if let Some(transaction) = out.current.take() {
+            // It may wake up later: then it gets a CANCEL, or ACK and BYE.
+            self.cancel_attempt(id, transaction, now);
+            self.hush_client(transaction);
+        }
+        self.next_attempt(id, now);
+    }
+
+    /// The call has rung for too long, or made no progress after 100.
+    pub(crate) fn not_answered(&mut self, id: InviteId, alarm: Alarm, now: Instant) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let (peer, stage) = (call.peer.clone(), call.stage());
+        let server = self.server_name(id);
+        let text = if alarm == Alarm::NoProgress {
+            let seconds = self.config.timers.life().as_secs();
+            format!(
+                "The SIP server {server} took the call but did not connect it within {seconds} s."
+            )
+        } else {
+            format!(
+                "{peer} did not answer within {} s.",
+                self.config.no_answer_timeout.as_secs()
+            )
+        };
+        let current = match &call.side {
+            Direction::Out(out) => out.current,
+            Direction::In(_) => None,
+        };
+        if let Some(transaction) = current {
+            self.cancel_attempt(id, transaction, now);
+        }
+        let cause = Cause::new(408, stage, Side::Sip, text);
+        self.finish(id, Event::Refused { id, cause });
+    }
+
+    /// An INVITE's transaction is gone.
+    pub(crate) fn attempt_over(&mut self, id: InviteId, transaction: TransactionId) {
+        if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) {
+            out.attempts.remove(&transaction);
+            self.sweep(id);
+        }
+    }
+
+    /// The next hop as the user named it.
+    pub(crate) fn server_name(&self, id: InviteId) -> String {
+        let call = self.calls.get(&id);
+        let target = call.and_then(|call| call.next_hop.as_ref());
+        target.map_or_else(|| "the SIP server".to_owned(), ToString::to_string)
+    }
+
+    fn silence(&self, id: InviteId) -> Cause {
+        let server = self.server_name(id);
+        let seconds = self.config.timers.life().as_secs();
+        let text = format!(
+            "The SIP server {server} did not answer within {seconds} s (no response to INVITE)."
+        );
+        Cause::new(408, Stage::Invite, Side::Sip, text)
+    }
+
+    fn refusal(&self, id: InviteId, response: &Response) -> Cause {
+        let Some(call) = self.calls.get(&id) else {
+            return self.silence(id);
+        };
+        let server = self.server_name(id);
+        Cause::refused(
+            response.status,
+            &response.reason,
+            call.stage(),
+            &call.peer,
+            &server,
+        )
+        .with_reasons(&response.headers.reasons())
+    }
+}
+
+/// The transport could not deliver.
+pub(crate) fn unreachable_server(server: &str, error: &str) -> Cause {
+    let text = format!("The SIP server {server} cannot be reached: {error}.");
+    Cause::new(503, Stage::Connect, Side::Sip, text)
+}
+
+/// Who a message is from (`to`: whom it reached, in a response).
+pub(crate) fn identity(headers: &Headers, to: bool) -> RemoteIdentity {
+    let end = if to { headers.to() } else { headers.from() };
+    let agent = headers
+        .get(&HeaderName::UserAgent)
+        .or_else(|| headers.get(&HeaderName::Server));
+    let user_agent = agent.map(str::to_owned);
+    end.map_or_else(
+        |_| RemoteIdentity::default(),
+        |end| RemoteIdentity {
+            user: end.uri.user.clone().unwrap_or_default(),
+            display: end.display.clone(),
+            uri: end.uri.to_string(),
+            user_agent: user_agent.clone(),
+        },
+    )
+}
+
+/// A header of the application's own: never one this user agent writes itself, never one that breaks out of its line.
+fn own_header(name: &str, value: &str) -> Result<HeaderName, String> {
+    use HeaderName as H;
+    let parsed = H::parse(name).ok_or_else(|| format!("{name:?} is not a SIP header name"))?;
+    if matches!(
+        parsed,
+        H::Via
+            | H::From
+            | H::To
+            | H::CallId
+            | H::CSeq
+            | H::Contact
+            | H::MaxForwards
+            | H::Route
+            | H::RecordRoute
+            | H::ContentType
+            | H::ContentLength
+            | H::ContentEncoding
+            | H::Authorization
+            | H::ProxyAuthorization
+            | H::Require
+            | H::ProxyRequire
+            | H::Supported
+            | H::Allow
+            | H::UserAgent
+    ) {
+        return Err(format!(
+            "The header {parsed} is written by this gateway itself"
+        ));
+    }
+    if let Some(bad) = value
+        .chars()
+        .find(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+    {
+        return Err(format!(
+            "The header {parsed} contains {}",
+            crate::error::in_words(bad)
+        ));
+    }
+    Ok(parsed)
+}

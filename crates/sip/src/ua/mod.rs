@@ -1,0 +1,203 @@
+//! The user agent: registrations and calls over the four transaction machines, sans-IO.
+//!
+//! ```text
+//!  Input ─► receive ─► trust ─┬► transactions ─► register │ call_out │ in_dialog ─► Output
+//!  time ──► schedule ─────────┘                  call_in │ outside
+//! ```
+//! One file per verb. Bytes, names and time come in through [`Ua::handle_input`] and [`Ua::handle_timeout`]; what is
+//! to be done comes out of [`Ua::poll_output`] in order. A run is a function of the seed and the inputs.
+
+mod auth;
+mod call;
+mod call_in;
+mod call_out;
+mod cancel;
+mod fork;
+mod hang_up;
+mod in_dialog;
+mod look_up;
+mod outside;
+mod receive;
+mod register;
+mod schedule;
+mod transactions;
+mod trust;
+mod types;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rand::Rng;
+use rand_chacha::ChaCha20Rng;
+
+pub use types::{
+    Account, Counts, Event, Input, Invite, InviteId, Output, RegistrationId, RemoteIdentity,
+    ResolveId, UaConfig,
+};
+
+use crate::error::FieldError;
+use crate::resolve::Hop;
+use crate::uri::Uri;
+use call::Call;
+use look_up::LookUp;
+use register::Registration;
+use schedule::{Alarm, Owner, Schedule, TransactionId};
+use transactions::{ClientTransaction, ServerTransaction};
+
+/// Methods this user agent takes (RFC 3261 section 20.5).
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+
+/// A SIP user agent for any number of accounts and calls.
+#[derive(Debug)]
+pub struct Ua {
+    config: UaConfig,
+    rng: ChaCha20Rng,
+    next_id: u64,
+    outputs: VecDeque<Output>,
+    schedule: Schedule,
+    clients: BTreeMap<TransactionId, ClientTransaction>,
+    /// By branch and method.
+    client_keys: BTreeMap<(String, String), TransactionId>,
+    servers: BTreeMap<TransactionId, ServerTransaction>,
+    /// By branch, sent-by and method (RFC 3261 section 17.2.3).
+    server_keys: BTreeMap<String, TransactionId>,
+    /// By Call-ID, From tag and CSeq: the same request on another way (RFC 3261 section 8.2.2.2).
+    server_origins: BTreeMap<String, TransactionId>,
+    look_ups: BTreeMap<ResolveId, LookUp>,
+    registrations: BTreeMap<RegistrationId, Registration>,
+    /// By the user part of our Contact.
+    tokens: BTreeMap<String, RegistrationId>,
+    calls: BTreeMap<InviteId, Call>,
+    /// By Call-ID and our tag.
+    dialogs: BTreeMap<(String, String), InviteId>,
+}
+
+impl Ua {
+    /// A user agent with nothing going on. All its random values come from `rng`.
+    #[must_use]
+    pub fn new(config: UaConfig, rng: ChaCha20Rng) -> Self {
+        Self {
+            config,
+            rng,
+            next_id: 0,
+            outputs: VecDeque::new(),
+            schedule: Schedule::default(),
+            clients: BTreeMap::new(),
+            client_keys: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            server_keys: BTreeMap::new(),
+            server_origins: BTreeMap::new(),
+            look_ups: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+        }
+    }
+
+    /// Something happened outside.
+    pub fn handle_input(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Received { from, bytes, .. } => self.received(&from, &bytes, now),
+            Input::Resolved { id, result } => self.resolved(id, result, now),
+            Input::SendFailed { hop, error } => self.send_failed(&hop, &error, now),
+        }
+    }
+
+    /// Time has come to what [`Ua::poll_timeout`] announced.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((owner, alarm)) = self.schedule.pop_due(now) {
+            match (owner, alarm) {
+                (Owner::Client(id), Alarm::Transaction(timer)) => self.client_timer(id, timer, now),
+                (Owner::Server(id), Alarm::Transaction(timer)) => self.server_timer(id, timer, now),
+                (Owner::Call(id), alarm) => self.call_alarm(id, alarm, now),
+                (Owner::Registration(id), alarm) => self.registration_alarm(id, alarm, now),
+                (Owner::LookUp(id), _) => self.look_up_expired(id, now),
+                (Owner::Client(_) | Owner::Server(_), _) => {}
+            }
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Ua::handle_timeout`] wants to be called, and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.schedule.next().map(|(at, alarm)| (at, alarm.why()))
+    }
+
+    /// Ends every call and removes every binding. What that takes comes out as usual; all is done when
+    /// [`Ua::counts`] is zero.
+    pub fn shutdown(&mut self, now: Instant) {
+        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.end(id, now);
+        }
+        for id in self.registrations.keys().copied().collect::<Vec<_>>() {
+            self.unregister(id, now);
+        }
+    }
+
+    /// The URI of what a person typed as callee; see [`crate::callee_uri`].
+    ///
+    /// # Errors
+    /// Names the character that cannot be called.
+    pub fn callee_uri(typed: &str, domain: &str) -> Result<Uri, FieldError> {
+        crate::uri::callee_uri(typed, domain)
+    }
+
+    /// How much is going on.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            dialogs: self.calls.len(),
+            client_transactions: self.clients.len(),
+            server_transactions: self.servers.len(),
+            registrations: self.registrations.len(),
+            timers: self.schedule.len(),
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn transmit(&mut self, hop: &Hop, bytes: Bytes) {
+        #[cfg(feature = "faults")]
+        if crate::fault::planted(crate::fault::Fault::LostAck) && bytes.starts_with(b"ACK ") {
+            return;
+        }
+        self.outputs.push_back(Output::Send {
+            hop: hop.clone(),
+            bytes,
+        });
+    }
+
+    fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// `bits` (a multiple of 32) random bits in hexadecimal.
+    fn random_hex(&mut self, bits: usize) -> String {
+        let mut text = String::with_capacity(bits / 4);
+        for _ in 0..bits / 32 {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{:08x}", self.rng.next_u32());
+        }
+        text
+    }
+
+    /// A number in 0..`below`.
+    fn random_below(&mut self, below: u64) -> u64 {
+        if below == 0 {
+            0
+        } else {
+            self.rng.next_u64() % below
+        }
+    }
+}

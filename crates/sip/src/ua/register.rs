@@ -1,0 +1,519 @@
+//! REGISTER: the binding, its refresh, its failures, its end (RFC 3261 section 10).
+//!
+//! ```text
+//!  register() ─► LookingUp ─► Registering ─200─► Registered ─ refresh ─► LookingUp
+//!                    │             │ first failure: gone        ▲
+//!                    └─────────────┴─ failure later ─► Waiting ─┘ back-off
+//!  unregister(): REGISTER with Expires 0 ─► Leaving ─ any end ─► gone
+//! ```
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::ALLOW;
+use super::Ua;
+use super::auth::Auth;
+use super::call_out::unreachable_server;
+use super::look_up::Seeker;
+use super::schedule::{Alarm, Owner, TransactionId};
+use super::transactions::{Failure, User};
+use super::types::{Account, Event, RegistrationId};
+use crate::cause::{Cause, Side, Stage};
+use crate::header::{CSeq, Contacts, FromTo, HeaderName};
+use crate::message::{Headers, Method, Request, Response};
+use crate::resolve::Hop;
+use crate::uri::Uri;
+
+/// What a binding is asked for, in seconds. Short enough that a server which lost its table hears of us soon.
+const EXPIRES: u32 = 300;
+
+/// A registrar that wants more than a day is refused.
+const MAX_EXPIRES: u32 = 86_400;
+
+/// Longest wait before another try after a failure while the outage is young (behaviour 36: back within 10 s).
+const SOON: Duration = Duration::from_secs(8);
+
+/// The same when the outage has lasted.
+const LATER: Duration = Duration::from_secs(30);
+
+/// Failures after which an outage counts as lasting.
+const MANY: u32 = 20;
+
+/// Where a registration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    LookingUp,
+    Registering,
+    Registered,
+    /// A refresh failed; another try is scheduled.
+    Waiting,
+    /// REGISTER with Expires 0 is out.
+    Leaving,
+}
+
+/// One account at its registrar.
+#[derive(Clone, Debug)]
+pub(crate) struct Registration {
+    state: State,
+    pub(crate) account: Account,
+    /// User part of our Contact: who names it has it from the registrar.
+    pub(crate) token: String,
+    call_id: String,
+    tag: String,
+    cseq: u32,
+    /// Seconds to ask for.
+    expires: u32,
+    /// Everything the next hop resolved to last.
+    pub(crate) hops: Vec<Hop>,
+    /// Of these, what is left to try.
+    left: VecDeque<Hop>,
+    /// The one in use.
+    pub(crate) hop: Option<Hop>,
+    /// Realms the next hop has asked for.
+    pub(crate) realms: BTreeSet<String>,
+    auth: Auth,
+    transaction: Option<TransactionId>,
+    /// It has been registered before: failures are retried.
+    established: bool,
+    /// In a row.
+    failures: u32,
+    /// `unregister` was called.
+    pub(crate) leaving: bool,
+    last_failure: Option<Cause>,
+}
+
+impl Registration {
+    /// The same login at the same server.
+    pub(crate) fn is_of(&self, account: &Account) -> bool {
+        let own = &self.account;
+        own.user == account.user
+            && own.domain == account.domain
+            && own.auth_user == account.auth_user
+            && own.next_hop == account.next_hop
+    }
+
+    fn server(&self) -> String {
+        self.account.next_hop.to_string()
+    }
+}
+
+impl Ua {
+    /// Registers an account and keeps it registered. [`Event::Registered`] or [`Event::RegistrationFailed`] follows.
+    pub fn register(&mut self, account: Account, now: Instant) -> RegistrationId {
+        let id = RegistrationId(self.fresh_id());
+        let registration = Registration {
+            state: State::LookingUp,
+            token: self.random_hex(128),
+            call_id: self.random_hex(128),
+            tag: self.random_hex(64),
+            cseq: 0,
+            expires: EXPIRES,
+            hops: Vec::new(),
+            left: VecDeque::new(),
+            hop: None,
+            realms: BTreeSet::new(),
+            auth: Auth::default(),
+            transaction: None,
+            established: false,
+            failures: 0,
+            leaving: false,
+            last_failure: None,
+            account,
+        };
+        self.tokens.insert(registration.token.clone(), id);
+        self.registrations.insert(id, registration);
+        self.begin_registration(id, now);
+        id
+    }
+
+    /// Removes the binding; [`Event::Unregistered`] follows, whatever the registrar says.
+    pub fn unregister(&mut self, id: RegistrationId, now: Instant) {
+        let Some(registration) = self.registrations.get_mut(&id).filter(|r| !r.leaving) else {
+            return;
+        };
+        registration.leaving = true;
+        self.schedule.clear_all(Owner::Registration(id));
+        match registration.state {
+            State::LookingUp if registration.hop.is_none() => {
+                self.registration_gone(id, Event::Unregistered { id })
+            }
+            // The answer on its way may make a binding: it is removed then.
+            State::Registering | State::Leaving => {}
+            State::LookingUp | State::Registered | State::Waiting => self.remove_binding(id, now),
+        }
+    }
+
+    /// One more REGISTER, from the look-up on.
+    fn begin_registration(&mut self, id: RegistrationId, now: Instant) {
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        registration.state = State::LookingUp;
+        registration.auth.begin();
+        registration.last_failure = None;
+        let target = registration.account.next_hop.clone();
+        self.look_up(&target, Seeker::Registration(id), now);
+    }
+
+    /// The registrar's addresses are known, or why not.
+    pub(crate) fn registration_found(
+        &mut self,
+        id: RegistrationId,
+        hops: Result<Vec<Hop>, Cause>,
+        now: Instant,
+    ) {
+        let Some(registration) = self
+            .registrations
+            .get_mut(&id)
+            .filter(|r| r.state == State::LookingUp)
+        else {
+            return;
+        };
+        match hops {
+            Ok(mut hops) => {
+                // The one that answered last stays first as long as DNS names it.
+                if let Some(at) = hops
+                    .iter()
+                    .position(|hop| Some(hop) == registration.hop.as_ref())
+                {
+                    let working = hops.remove(at);
+                    hops.insert(0, working);
+                }
+                registration.hops = hops;
+            }
+            // A name server that is down does not take the registrar down with it.
+            Err(_) if registration.established && !registration.hops.is_empty() => {}
+            Err(cause) => return self.registration_failed(id, cause, None, now),
+        }
+        registration.left = registration.hops.clone().into();
+        self.register_at_next(id, now);
+    }
+
+    /// REGISTER to the next target; without one this try has failed.
+    fn register_at_next(&mut self, id: RegistrationId, now: Instant) {
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        let Some(hop) = registration.left.pop_front() else {
+            let server = registration.server();
+            let cause = registration.last_failure.take();
+            let cause =
+                cause.unwrap_or_else(|| unreachable_server(&server, "no address is left to try"));
+            return self.registration_failed(id, cause, None, now);
+        };
+        registration.hop = Some(hop);
+        registration.state = if registration.leaving {
+            State::Leaving
+        } else {
+            State::Registering
+        };
+        self.send_register(id, now);
+    }
+
+    fn send_register(&mut self, id: RegistrationId, now: Instant) {
+        let Some(registration) = self.registrations.get(&id) else {
+            return;
+        };
+        let Some(hop) = registration.hop.clone() else {
+            return;
+        };
+        let contact = self.contact(&registration.token, &hop);
+        let life = self.config.timers.life();
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        registration.cseq += 1;
+        let Some(mut request) = registration.request(&contact) else {
+            let text = format!(
+                "The SIP domain {:?} is not usable.",
+                registration.account.domain
+            );
+            let cause = Cause::new(400, Stage::Input, Side::Browser, text);
+            return self.registration_failed(id, cause, None, now);
+        };
+        registration
+            .auth
+            .authorize(&mut request, &registration.account, &mut self.rng);
+        // All targets together may take as long as one alone.
+        let patience = life / u32::try_from(registration.hops.len().max(1)).unwrap_or(1);
+        match self.start_client(request, &hop, User::Register(id), patience, now) {
+            Some(transaction) => {
+                if let Some(registration) = self.registrations.get_mut(&id) {
+                    registration.transaction = Some(transaction);
+                }
+            }
+            None => self.register_at_next(id, now),
+        }
+    }
+
+    pub(crate) fn register_answered(
+        &mut self,
+        id: RegistrationId,
+        transaction: TransactionId,
+        response: &Response,
+        now: Instant,
+    ) {
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        if registration.transaction != Some(transaction) || response.status < 200 {
+            return;
+        }
+        registration.transaction = None;
+        match (registration.state, response.status) {
+            (State::Leaving, 401 | 407) | (State::Registering, 401 | 407) => {
+                self.register_challenged(id, response, now);
+            }
+            (State::Leaving, _) => self.registration_gone(id, Event::Unregistered { id }),
+            (State::Registering, _) if registration.leaving => self.remove_binding(id, now),
+            (State::Registering, 200..=299) => self.register_granted(id, response, now),
+            // 10.2.8: "If a UA receives a 423 (Interval Too Brief) response, it MAY retry the registration after making the expiration interval of all contact addresses in the REGISTER request equal to
+            // or greater than the expiration interval within the Min-Expires header field".
+            (State::Registering, 423) => {
+                let wanted = response.headers.min_expires().unwrap_or(0);
+                if (registration.expires + 1..=MAX_EXPIRES).contains(&wanted) {
+                    registration.expires = wanted;
+                    return self.send_register(id, now);
+                }
+                self.register_refused(id, response, now);
+            }
+            (State::Registering, 503) if !registration.left.is_empty() => {
+                self.register_at_next(id, now)
+            }
+            (State::Registering, _) => self.register_refused(id, response, now),
+            (State::LookingUp | State::Registered | State::Waiting, _) => {}
+        }
+    }
+
+    fn register_granted(&mut self, id: RegistrationId, response: &Response, now: Instant) {
+        let jitter = self.random_below(1000);
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        let granted = registration.granted(response);
+        if granted == 0 {
+            let server = registration.server();
+            let text = format!("{server} accepted the registration but keeps it for 0 seconds.");
+            let cause = Cause::new(200, Stage::Register, Side::Sip, text);
+            return self.registration_failed(id, cause, None, now);
+        }
+        registration.state = State::Registered;
+        registration.established = true;
+        registration.failures = 0;
+        let expires = Duration::from_secs(u64::from(granted));
+        // 85 to 90 % of the time granted, so that not all refresh at once, and never less than 5 s before its end if the
+        // time granted allows.
+        let early = expires.mul_f64(0.85 + 0.05 * jitter as f64 / 1000.0);
+        let latest = expires
+            .saturating_sub(Duration::from_secs(5))
+            .max(expires / 2);
+        self.schedule.set(
+            Owner::Registration(id),
+            Alarm::Refresh,
+            now + early.min(latest),
+        );
+        self.event(Event::Registered { id, expires });
+    }
+
+    fn register_challenged(&mut self, id: RegistrationId, response: &Response, now: Instant) {
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        match registration.auth.challenged(response) {
+            Ok(realms) => {
+                registration.realms.extend(realms);
+                if registration.leaving && registration.state == State::Registering {
+                    return self.remove_binding(id, now);
+                }
+                self.send_register(id, now);
+            }
+            Err(refusal) => {
+                let (login, server) = (
+                    registration.account.auth_user.clone(),
+                    registration.server(),
+                );
+                let mut cause = Cause::not_registered(
+                    response.status,
+                    &response.reason,
+                    registration.account.user.as_str(),
+                    &server,
+                );
+                cause.text = refusal.sentence(&login, &server, "REGISTER", response.status);
+                // Asking again would only look like guessing.
+                registration.established = false;
+                self.registration_failed(id, cause, None, now);
+            }
+        }
+    }
+
+    fn register_refused(&mut self, id: RegistrationId, response: &Response, now: Instant) {
+        let Some(registration) = self.registrations.get(&id) else {
+            return;
+        };
+        let user = registration.account.user.as_str();
+        let cause = Cause::not_registered(
+            response.status,
+            &response.reason,
+            user,
+            &registration.server(),
+        )
+        .with_reasons(&response.headers.reasons());
+        let after = response
+            .headers
+            .retry_after()
+            .map(|after| Duration::from_secs(after.seconds.into()));
+        self.registration_failed(id, cause, after, now);
+    }
+
+    /// No answer from a target: the next one, or this try has failed.
+    pub(crate) fn register_failed(
+        &mut self,
+        id: RegistrationId,
+        transaction: TransactionId,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        let seconds = self.config.timers.life().as_secs();
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        if registration.transaction != Some(transaction) {
+            return;
+        }
+        registration.transaction = None;
+        let server = registration.server();
+        registration.last_failure = Some(match failure {
+            Failure::TimedOut => {
+                let text = format!(
+                    "The SIP server {server} did not answer within {seconds} s (no response to REGISTER)."
+                );
+                Cause::new(408, Stage::Register, Side::Sip, text)
+            }
+            Failure::Transport(error) => unreachable_server(&server, error),
+        });
+        self.register_at_next(id, now);
+    }
+
+    /// One try is over without success.
+    fn registration_failed(
+        &mut self,
+        id: RegistrationId,
+        cause: Cause,
+        after: Option<Duration>,
+        now: Instant,
+    ) {
+        let jitter = self.random_below(1000);
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        if registration.leaving {
+            return self.registration_gone(id, Event::Unregistered { id });
+        }
+        if !registration.established {
+            let event = Event::RegistrationFailed {
+                id,
+                cause,
+                will_retry: false,
+            };
+            return self.registration_gone(id, event);
+        }
+        registration.state = State::Waiting;
+        let doubled = Duration::from_secs(1 << registration.failures.min(5));
+        let limit = if registration.failures < MANY {
+            SOON
+        } else {
+            LATER
+        };
+        registration.failures += 1;
+        // Half of it at random: a thousand phones shall not come back in the same second.
+        let back_off = doubled
+            .min(limit)
+            .mul_f64(0.5 + 0.5 * jitter as f64 / 1000.0);
+        let wait = back_off.max(after.unwrap_or_default().min(Duration::from_secs(600)));
+        self.schedule
+            .set(Owner::Registration(id), Alarm::Retry, now + wait);
+        self.event(Event::RegistrationFailed {
+            id,
+            cause,
+            will_retry: true,
+        });
+    }
+
+    pub(crate) fn registration_alarm(&mut self, id: RegistrationId, alarm: Alarm, now: Instant) {
+        if matches!(alarm, Alarm::Refresh | Alarm::Retry) {
+            self.begin_registration(id, now);
+        }
+    }
+
+    /// REGISTER with Expires 0, to the hop that holds the binding.
+    fn remove_binding(&mut self, id: RegistrationId, now: Instant) {
+        self.forget_look_ups(|seeker| *seeker == Seeker::Registration(id));
+        let Some(registration) = self.registrations.get_mut(&id) else {
+            return;
+        };
+        registration.auth.begin();
+        registration.left = registration.hop.clone().into_iter().collect();
+        self.register_at_next(id, now);
+    }
+
+    fn registration_gone(&mut self, id: RegistrationId, event: Event) {
+        self.schedule.clear_all(Owner::Registration(id));
+        self.forget_look_ups(|seeker| *seeker == Seeker::Registration(id));
+        if let Some(registration) = self.registrations.remove(&id) {
+            self.tokens.remove(&registration.token);
+            self.event(event);
+        }
+    }
+}
+
+impl Registration {
+    /// The REGISTER without Via and credentials (RFC 3261 section 10.2). `None`: the domain makes no URI.
+    fn request(&self, contact: &str) -> Option<Request> {
+        let mut headers = Headers::new();
+        let expires = if self.leaving { 0 } else { self.expires };
+        let address = Uri::address_of_record(&self.account.user, &self.account.domain).ok()?;
+        // 10.2: "The "userinfo" and "@" components of the SIP URI MUST NOT be present."
+        let mut registrar = address.clone();
+        registrar.user = None;
+        let to = FromTo::new(address).with_display(self.account.display.clone());
+        headers.push(HeaderName::MaxForwards, "70");
+        headers.push(HeaderName::From, to.clone().with_tag(self.tag.clone()));
+        headers.push(HeaderName::To, to);
+        // 10.2: "All registrations from a UAC SHOULD use the same Call-ID header field value for registrations sent to a
+        // particular registrar." and "A UA MUST increment the CSeq value by one for each REGISTER request with the same
+        // Call-ID."
+        headers.push(HeaderName::CallId, &self.call_id);
+        headers.push(
+            HeaderName::CSeq,
+            CSeq {
+                number: self.cseq,
+                method: Method::Register,
+            },
+        );
+        headers.push(HeaderName::Contact, format!("{contact};expires={expires}"));
+        headers.push(HeaderName::Expires, expires);
+        headers.push(HeaderName::Allow, ALLOW);
+        Some(Request {
+            method: Method::Register,
+            uri: registrar,
+            headers,
+            body: Default::default(),
+        })
+    }
+
+    /// Seconds granted: the `expires` of our Contact in the 2xx, else Expires, else what was asked (10.2.4, 10.3).
+    fn granted(&self, response: &Response) -> u32 {
+        let lines = response.headers.get_all(&HeaderName::Contact);
+        let contacts = lines.filter_map(|line| match Contacts::parse(line) {
+            Ok(Contacts::List(list)) => Some(list),
+            _ => None,
+        });
+        let ours = contacts
+            .flatten()
+            .find(|contact| contact.uri.user.as_deref() == Some(&self.token));
+        let named = ours.and_then(|contact| contact.expires());
+        named
+            .or_else(|| response.headers.expires())
+            .unwrap_or(self.expires)
+    }
+}
