@@ -89,7 +89,20 @@ impl KeyFrameAsk {
         self.at = Some(self.at.map_or(earliest, |at| at.min(earliest)));
     }
 
-    /// One has come.
+    /// One is needed; if it has been asked for already, that will do.
+    pub(crate) fn need(&mut self, now: Instant) {
+        if self.at.is_none() {
+            self.want(now);
+        }
+    }
+
+    /// The source is known by name only now: what was asked before may not have reached it.
+    pub(crate) fn want_by_name(&mut self, now: Instant) {
+        self.last = None;
+        self.want(now);
+    }
+
+    /// One has come, or is no longer wanted.
     pub(crate) fn seen(&mut self) {
         self.at = None;
     }

@@ -68,6 +68,12 @@ impl Line {
         outputs: &mut VecDeque<BridgeOutput>,
         now: Instant,
     ) {
+        if !remote.sends() {
+            self.browser_key_frame.seen();
+        }
+        if !remote.receives() {
+            self.sip_key_frame.seen();
+        }
         if browser_up && self.browser_key_frame.due(RETRY, now) {
             outputs.push_back(BridgeOutput::WantBrowserKeyFrame { kind: self.kind });
         }
@@ -126,7 +132,7 @@ impl Line {
                 Rtcp::ReceiverReport { blocks, .. } => self.peer_report(blocks, wall, now),
                 Rtcp::Pli { .. } | Rtcp::Fir { .. } => {
                     // Which SSRC it names is not looked at: devices write 0, or yesterday's.
-                    self.want_browser_key_frame(Some(remote), now);
+                    self.peer_wants_key_frame(remote, now);
                 }
                 Rtcp::Sdes { .. } | Rtcp::Bye { .. } | Rtcp::Nack { .. } | Rtcp::Other { .. } => {}
             }

@@ -99,7 +99,7 @@ impl Line {
             }
             MediaKind::Video => {
                 if remote.receives() {
-                    self.sip_key_frame.want(now);
+                    self.sip_key_frame.need(now);
                 }
                 self.want_browser_key_frame(Some(remote), now);
             }
@@ -115,6 +115,13 @@ impl Line {
     /// Video of the browser is wanted by the SIP peer, from a key frame on.
     pub(super) fn want_browser_key_frame(&mut self, remote: Option<&Remote>, now: Instant) {
         if self.kind == MediaKind::Video && remote.is_some_and(Remote::sends) {
+            self.browser_key_frame.need(now);
+        }
+    }
+
+    /// The SIP peer asks for a key frame.
+    pub(super) fn peer_wants_key_frame(&mut self, remote: &Remote, now: Instant) {
+        if self.kind == MediaKind::Video && remote.sends() {
             self.browser_key_frame.want(now);
         }
     }
@@ -130,7 +137,7 @@ impl Line {
     pub(super) fn browser_up(&mut self, outputs: &mut VecDeque<BridgeOutput>, now: Instant) {
         // What waits of video begins with a key frame; else the browser needs one.
         if self.kind == MediaKind::Video && self.early.is_empty() {
-            self.sip_key_frame.want(now);
+            self.sip_key_frame.need(now);
         }
         for inbound in self.early.take() {
             self.deliver(inbound, outputs);
@@ -188,11 +195,14 @@ impl Line {
                 receiver.packet(header, clock_hz, inbound.at);
             }
             before => {
+                let known = before.is_some();
                 let mut receiver = Receiver::new(header, inbound.at);
                 receiver.packet(header, clock_hz, inbound.at);
                 *before = Some(receiver);
-                if self.kind == MediaKind::Video {
+                if self.kind == MediaKind::Video && known {
                     self.sip_key_frame.want(inbound.at);
+                } else if self.kind == MediaKind::Video {
+                    self.sip_key_frame.want_by_name(inbound.at);
                 }
             }
         }
