@@ -142,7 +142,7 @@ impl Algorithm {
             "sha-256-sess" => Self::Sha256Sess,
             "sha-512-256" => Self::Sha512_256,
             "sha-512-256-sess" => Self::Sha512_256Sess,
-            _ => Self::Other(text.to_owned()),
+            _ => Self::Other(text.replace(|c| !is_token(c), "_")),
         }
     }
 
@@ -166,10 +166,7 @@ impl Algorithm {
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
-            Self::Other(name) => {
-                let legal = |c: &char| u8::try_from(*c).is_ok_and(crate::lex::is_token_byte);
-                return f.write_str(&name.chars().filter(legal).collect::<String>());
-            }
+            Self::Other(name) => name,
             Self::Md5 => "MD5",
             Self::Md5Sess => "MD5-sess",
             Self::Sha256 => "SHA-256",
@@ -229,6 +226,10 @@ fn is_supported(challenge: &Challenge) -> bool {
 
 fn strength(challenge: &Challenge) -> (Algorithm, bool) {
     (algorithm_of(challenge), !challenge.qop.is_empty())
+}
+
+fn is_token(c: char) -> bool {
+    u8::try_from(c).is_ok_and(crate::lex::is_token_byte)
 }
 
 /// What the wire can carry: hash and header must agree on the name.

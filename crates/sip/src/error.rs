@@ -66,7 +66,7 @@ pub enum ErrorKind {
     #[error("CSeq method differs from the request's")]
     MethodMismatch,
     /// Content-Length announces more than the datagram has (RFC 3261 §18.3).
-    #[error("Content-Length says {announced} bytes, {present} are there")]
+    #[error("{announced} bytes of body are announced, {present} are there")]
     BodyTooShort {
         /// Bytes announced.
         announced: u64,

@@ -73,6 +73,18 @@ impl<'a> Scanner<'a> {
         taken
     }
 
+    /// The text of a host: up to the closing bracket if it begins with one, else while `wanted` holds.
+    pub(crate) fn host(&mut self, wanted: impl Fn(u8) -> bool) -> &'a str {
+        let rest = self.rest();
+        match rest.find(']') {
+            Some(end) if rest.starts_with('[') => {
+                self.at += end + 1;
+                rest.get(..=end).unwrap_or("")
+            }
+            _ => self.take_while(wanted),
+        }
+    }
+
     pub(crate) fn token(&mut self, what: &'static str) -> Result<&'a str, Error> {
         let token = self.take_while(is_token_byte);
         if token.is_empty() {
@@ -141,7 +153,7 @@ pub(crate) fn is_unreserved(b: u8) -> bool {
 pub(crate) fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     use fmt::Write;
     f.write_char('"')?;
-    for c in text.chars().filter(|c| !c.is_ascii_control()) {
+    for c in text.chars().filter(|c| !c.is_ascii_control() || *c == '\t') {
         if matches!(c, '"' | '\\') {
             f.write_char('\\')?;
         }

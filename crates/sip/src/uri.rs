@@ -248,11 +248,7 @@ fn parse_sip(scheme: Scheme, rest: &str) -> Result<Uri, Error> {
 /// `hostport uri-parameters [ headers ]`
 fn parse_address(text: &str, uri: &mut Uri) -> Result<(), Error> {
     let mut scanner = Scanner::new(text);
-    let host = if scanner.peek() == Some(b'[') {
-        scanner.take_while(|b| b.is_ascii_hexdigit() || b"[:.]".contains(&b))
-    } else {
-        scanner.take_while(|b| !b":;?".contains(&b))
-    };
+    let host = scanner.host(|b| !b":;?".contains(&b));
     uri.host = Host::parse(host)?;
     if scanner.eat(b':') {
         let start = scanner.offset();
@@ -285,29 +281,20 @@ fn scan_params(scanner: &mut Scanner<'_>) -> Result<Params, Error> {
     let mut params = Params::new();
     while scanner.eat(b';') {
         let start = scanner.offset();
-        let (name, value) = match scanner.take_while(|b| !b";?".contains(&b)) {
-            text if text.contains('=') => {
-                let (name, value) = text.split_once('=').unwrap_or((text, ""));
-                (name, Some(value))
-            }
-            name => (name, None),
+        let text = scanner.take_while(|b| !b";?".contains(&b));
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
         };
         if name.is_empty() || value == Some("") {
             return Err(Error::malformed("a URI parameter is empty", start + 1));
         }
+        let legal = |b| is_param_byte(b) || b == b'=';
         check_escaped(
-            name,
-            is_param_byte,
+            text,
+            legal,
             "a character that may not stand in a URI parameter",
         )
-        .and_then(|()| {
-            let legal = |b| is_param_byte(b) || b == b'=';
-            check_escaped(
-                value.unwrap_or(""),
-                legal,
-                "a character that may not stand in a URI parameter",
-            )
-        })
         .map_err(|error| error.shifted(start))?;
         params.add(name, value.map(str::to_owned), scanner)?;
     }

@@ -94,7 +94,7 @@ fn rfc7616_sha_512_256_with_userhash() {
         &password,
         &method,
         "/doe.json",
-        "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm",
+        "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
     );
     assert_eq!(
         answer.username,

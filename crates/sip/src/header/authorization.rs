@@ -4,7 +4,7 @@ use std::fmt;
 use super::challenge::scan_list;
 use crate::Error;
 use crate::digest::Algorithm;
-use crate::lex::Quoted;
+use crate::lex::{Quoted, is_token};
 
 /// The digest answer to a [`Challenge`](super::Challenge).
 #[derive(Clone, PartialEq, Eq)]
@@ -55,6 +55,10 @@ impl Authorization {
             Some(_) => return Err(Error::malformed("nc is not eight hexadecimal digits", 1)),
             None => None,
         };
+        let qop = take("qop").map(|text| text.to_ascii_lowercase());
+        if !qop.as_deref().is_none_or(is_token) {
+            return Err(Error::malformed("qop is no token", 1));
+        }
         Ok(Some(Self {
             username: take("username").ok_or_else(missing)?,
             realm: take("realm").ok_or_else(missing)?,
@@ -63,7 +67,7 @@ impl Authorization {
             response: take("response").ok_or_else(missing)?.to_ascii_lowercase(),
             algorithm: take("algorithm").map(|text| Algorithm::parse(&text)),
             opaque: take("opaque"),
-            qop: take("qop").map(|text| text.to_ascii_lowercase()),
+            qop,
             cnonce: take("cnonce"),
             nc,
             userhash: take("userhash").is_some_and(|text| text.eq_ignore_ascii_case("true")),

@@ -83,11 +83,7 @@ impl Via {
         }
         scanner.skip_space();
         let start = scanner.offset();
-        let host = if scanner.peek() == Some(b'[') {
-            scanner.take_while(|b| b.is_ascii_hexdigit() || b"[:.]".contains(&b))
-        } else {
-            scanner.take_while(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-        };
+        let host = scanner.host(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         let host = Host::parse(host).map_err(|error| error.shifted(start))?;
         let port = if scanner.eat_separator(b':') {
             let start = scanner.offset();
