@@ -4,4 +4,18 @@
 //! socket. Media is named by [`media::MediaCommand`]s, never touched.
 #![forbid(unsafe_code)]
 
+mod arrivals;
+mod call;
+mod cause;
+#[cfg(feature = "faults")]
+pub mod fault;
+mod hub;
 pub mod media;
+mod pages;
+mod registration;
+mod session;
+mod socket;
+mod timers;
+
+pub use call::{BusyStatus, CallRules};
+pub use hub::{Counts, Hub, HubConfig, Input, Output, SessionId, SocketId};

@@ -1,0 +1,86 @@
+//! INVITEs that arrive: whose they are, and on which pages they ring.
+
+use std::time::Instant;
+
+use sdp::Description;
+
+use crate::call::{Arrival, Call};
+use crate::hub::{Hub, SessionId};
+use crate::media::{CallId, LegId};
+
+impl Hub {
+    pub(crate) fn incoming(&mut self, event: sip::Event, now: Instant) {
+        let sip::Event::Incoming {
+            id: invite,
+            registration,
+            caller,
+            display,
+            callee,
+            offer,
+            ..
+        } = event
+        else {
+            return;
+        };
+        // From a listed source, for somebody who is not registered here.
+        let Some(registration) = registration else {
+            return self.ua.reject(invite, 404, "Not Found", now);
+        };
+        let offer = match offer.as_deref().map(read_offer).transpose() {
+            Ok(offer) => offer,
+            Err(()) => return self.ua.reject(invite, 488, "Not Acceptable Here", now),
+        };
+        let Ok(media) = sdp::formats_for_browser(offer.as_ref(), &self.config.calls.codecs) else {
+            return self.ua.reject(invite, 488, "Not Acceptable Here", now);
+        };
+        let sessions: Vec<SessionId> = self
+            .registrations
+            .get(&registration)
+            .map(|registration| registration.sessions.iter().copied().collect())
+            .unwrap_or_default();
+        let attached: Vec<SessionId> = sessions
+            .into_iter()
+            .filter(|id| {
+                self.sessions
+                    .get(id)
+                    .is_some_and(|session| session.socket.is_some())
+            })
+            .collect();
+        if attached.is_empty() {
+            return self.ua.reject(invite, 480, "Temporarily Unavailable", now);
+        }
+        let id = CallId(self.new_id());
+        let mut pages: Vec<(LegId, SessionId, String)> = Vec::new();
+        for session_id in attached {
+            let (leg, wire_id) = (self.new_leg(), self.new_wire_id());
+            if let Some(session) = self.sessions.get_mut(&session_id) {
+                session.calls.insert(wire_id.clone(), (id, leg));
+            }
+            pages.push((leg, session_id, wire_id));
+        }
+        let arrival = Arrival {
+            caller,
+            display,
+            callee,
+            offer,
+            media,
+        };
+        let origin_id = self.new_origin_id();
+        let mut effects = Vec::new();
+        let call = Call::incoming(
+            id,
+            origin_id,
+            arrival,
+            pages,
+            &self.config.calls,
+            &mut effects,
+        );
+        self.adopt(call, Some(invite));
+        self.perform(id, effects, now);
+    }
+}
+
+fn read_offer(body: &[u8]) -> Result<Description, ()> {
+    let text = std::str::from_utf8(body).map_err(|_| ())?;
+    Description::parse(text).map_err(|_| ())
+}

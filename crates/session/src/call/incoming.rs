@@ -1,0 +1,340 @@
+//! Incoming call (A8): INVITE -> offers to every attached page -> answer -> 200 -> talk.
+//!
+//! The first page whose SDP is taken wins; the others hear "answered elsewhere".
+
+use bytes::Bytes;
+use sdp::{BrowserMedia, Description, MediaKind};
+use signaling::{CallStatus, ServerMessage};
+use sip::{Event, Side};
+
+use super::{BrowserLeg, Call, CallInput, CallRules, Effect, State, parse_sdp};
+use crate::cause;
+use crate::hub::SessionId;
+use crate::media::{BrowserLegMode, CallId, Family, LegId, MediaCommand, MediaEvent, StreamId};
+use crate::timers::CallAlarm;
+
+/// The one stream of an incoming call: its caller.
+const CALLER: StreamId = StreamId(0);
+
+/// What an INVITE says, already parsed.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) caller: String,
+    pub(crate) display: Option<String>,
+    pub(crate) callee: String,
+    /// `None`: late offer (RFC 3261 §13.2.1), we offer in the 200.
+    pub(crate) offer: Option<Description>,
+    /// What our offer to the pages says.
+    pub(crate) media: Vec<BrowserMedia>,
+}
+
+impl Call {
+    /// A call for an account, ringing on each of `pages`.
+    pub(crate) fn incoming(
+        id: CallId,
+        origin_id: u64,
+        arrival: Arrival,
+        pages: Vec<(LegId, SessionId, String)>,
+        rules: &CallRules,
+        out: &mut Vec<Effect>,
+    ) -> Self {
+        let has = |kind| arrival.media.iter().any(|media| media.kind == kind);
+        let ipv6 = arrival
+            .offer
+            .as_ref()
+            .is_some_and(|offer| offer.addr.is_some_and(|addr| addr.is_ipv6()));
+        let kinds = arrival.media.iter().map(|media| media.kind).collect();
+        out.push(Effect::Media(MediaCommand::OpenSipLeg {
+            call: id,
+            media: kinds,
+            family: if ipv6 { Family::V6 } else { Family::V4 },
+        }));
+        for (leg, _, _) in &pages {
+            let mode = BrowserLegMode::Offer {
+                media: arrival.media.clone(),
+            };
+            out.push(Effect::Media(MediaCommand::OpenBrowserLeg {
+                call: id,
+                leg: *leg,
+                mode,
+            }));
+        }
+        out.push(Effect::Arm(CallAlarm::MediaOwes, rules.media_timeout));
+        out.push(Effect::Arm(CallAlarm::NoAnswer, rules.no_answer_timeout));
+        let legs = pages.into_iter().map(|(leg, session, wire_id)| {
+            let told = None;
+            (
+                leg,
+                BrowserLeg {
+                    session,
+                    wire_id,
+                    told,
+                    sdp_sent: false,
+                    connected: false,
+                },
+            )
+        });
+        Self {
+            id,
+            incoming: true,
+            state: State::Opening,
+            visible_name: arrival.display.unwrap_or_else(|| arrival.caller.clone()),
+            caller: arrival.caller,
+            callee: arrival.callee,
+            has_audio: has(MediaKind::Audio),
+            has_video: has(MediaKind::Video),
+            legs: legs.collect(),
+            live: None,
+            local: Vec::new(),
+            origin_id,
+            session_lines: Vec::new(),
+            offered: arrival.offer,
+            offered_text: String::new(),
+            ours: None,
+            answered: None,
+            plans: Default::default(),
+            streams: Default::default(),
+            order: None,
+            invited: true,
+        }
+    }
+
+    pub(super) fn handle_incoming(
+        &mut self,
+        input: CallInput,
+        rules: &CallRules,
+        out: &mut Vec<Effect>,
+    ) {
+        match (self.state, input) {
+            (_, CallInput::Media(MediaEvent::SipLegOpened { local, .. })) => {
+                self.local = local;
+            }
+            (
+                State::Opening | State::Ringing,
+                CallInput::Media(MediaEvent::BrowserOffer { leg, sdp, .. }),
+            ) => self.ring_page(leg, sdp, out),
+            (
+                State::Opening | State::Ringing,
+                CallInput::Media(MediaEvent::BrowserFailed { leg, failure, .. }),
+            ) => {
+                self.drop_leg(leg, cause::media(&failure), out);
+                if self.legs.is_empty() {
+                    self.fail(cause::media(&failure), out);
+                }
+            }
+            (
+                State::Ringing,
+                CallInput::PageAnswer {
+                    leg,
+                    sdp,
+                    session_lines,
+                },
+            ) => {
+                self.page_answer(leg, sdp, session_lines, rules, out);
+            }
+            // Another page was faster.
+            (
+                State::Answering(winner) | State::Accepting(winner),
+                CallInput::PageAnswer { leg, .. },
+            ) if leg != winner => self.drop_leg(leg, elsewhere(), out),
+            (
+                State::Answering(winner),
+                CallInput::Media(MediaEvent::BrowserAccepted { leg, .. }),
+            ) if leg == winner => self.sdp_taken(leg, rules, out),
+            (
+                State::Answering(winner),
+                CallInput::Media(MediaEvent::BrowserConnected { leg, .. }),
+            ) if leg == winner => {
+                out.push(Effect::Disarm(CallAlarm::Ice));
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.connected = true;
+                }
+            }
+            (
+                State::Accepting(winner),
+                CallInput::Media(MediaEvent::BrowserConnected { leg, .. }),
+            ) if leg == winner => {
+                out.push(Effect::Disarm(CallAlarm::Ice));
+                self.accept(leg, rules, out);
+            }
+            (State::Accepting(winner), CallInput::Alarm(CallAlarm::AnswerAnyway)) => {
+                self.accept(winner, rules, out);
+            }
+            (State::Established, CallInput::Media(MediaEvent::BrowserConnected { .. })) => {
+                out.push(Effect::Disarm(CallAlarm::Ice));
+            }
+            (_, CallInput::Media(MediaEvent::BrowserFailed { leg, failure, .. }))
+                if self.is_winner(leg) =>
+            {
+                self.fail(cause::media(&failure), out);
+            }
+            (State::Established, CallInput::Sip(Event::Confirmed { sdp, .. })) => {
+                self.late_answer(sdp, out);
+            }
+            (State::Opening | State::Ringing, CallInput::Alarm(CallAlarm::NoAnswer)) => {
+                out.push(Effect::Reject(480, "Temporarily Unavailable"));
+                let mut cause = cause::clearing(Side::Browser, "Nobody answered.");
+                cause.sip_code = Some(480);
+                cause.q850 = Some(19);
+                cause.text = format!("Nobody answered within {:?}.", rules.no_answer_timeout);
+                self.finish(CallStatus::Failed, &cause, out);
+            }
+            // Everything else is late, repeated, or of no concern in this state.
+            _ => {}
+        }
+    }
+
+    fn is_winner(&self, leg: LegId) -> bool {
+        self.live == Some(leg)
+            || matches!(self.state, State::Answering(winner) | State::Accepting(winner) if winner == leg)
+    }
+
+    /// R5, R8b: SDP, then the call, then RING; the SIP side hears 180 with the first page.
+    fn ring_page(&mut self, leg: LegId, sdp: String, out: &mut Vec<Effect>) {
+        self.send_sdp(leg, sdp, out);
+        let Some(entry) = self.legs.get(&leg) else {
+            return;
+        };
+        let info = self.info(entry, CallStatus::Ring);
+        out.push(Effect::Page {
+            session: entry.session,
+            message: ServerMessage::NotifyIncomingCall(info),
+        });
+        self.tell(leg, CallStatus::Ring, None, out);
+        if self.state == State::Opening {
+            out.push(Effect::Disarm(CallAlarm::MediaOwes));
+            out.push(Effect::Ring);
+            self.state = State::Ringing;
+        }
+    }
+
+    fn page_answer(
+        &mut self,
+        leg: LegId,
+        answer: String,
+        session_lines: Vec<String>,
+        rules: &CallRules,
+        out: &mut Vec<Effect>,
+    ) {
+        if !self.legs.contains_key(&leg) {
+            return;
+        }
+        match parse_sdp(answer.as_bytes()) {
+            Err(why) => self.fail(cause::media(&crate::media::MediaFailure::BadSdp(why)), out),
+            Ok(description) => {
+                self.state = State::Answering(leg);
+                self.answered = Some(description);
+                self.session_lines = session_lines;
+                out.push(Effect::Disarm(CallAlarm::NoAnswer));
+                let call = self.id;
+                out.push(Effect::Media(MediaCommand::AcceptBrowserAnswer {
+                    call,
+                    leg,
+                    answer,
+                }));
+                out.push(Effect::Arm(CallAlarm::MediaOwes, rules.media_timeout));
+                out.push(Effect::Arm(CallAlarm::Ice, rules.ice_timeout));
+            }
+        }
+    }
+
+    /// The page's SDP holds: plan, connect, end the other rings, and wait a moment for DTLS.
+    fn sdp_taken(&mut self, leg: LegId, rules: &CallRules, out: &mut Vec<Effect>) {
+        out.push(Effect::Disarm(CallAlarm::MediaOwes));
+        let Some(answer) = self.answered.as_ref() else {
+            return;
+        };
+        if let Some(offer) = self.offered.as_ref() {
+            match sdp::plan_incoming(offer, answer, &rules.codecs) {
+                Err(error) => return self.fail(cause::plan(&error), out),
+                Ok(plan) => {
+                    self.plans.insert(CALLER, plan.clone());
+                    let call = self.id;
+                    out.push(Effect::Media(MediaCommand::ConnectSipLeg {
+                        call,
+                        stream: CALLER,
+                        plan,
+                    }));
+                }
+            }
+        }
+        out.push(Effect::Media(MediaCommand::SelectBrowserLeg {
+            call: self.id,
+            leg,
+        }));
+        let losers: Vec<LegId> = self
+            .legs
+            .keys()
+            .copied()
+            .filter(|other| *other != leg)
+            .collect();
+        for loser in losers {
+            self.drop_leg(loser, elsewhere(), out);
+        }
+        self.live = Some(leg);
+        self.state = State::Accepting(leg);
+        if self.legs.get(&leg).is_some_and(|leg| leg.connected) {
+            self.accept(leg, rules, out);
+        } else {
+            out.push(Effect::Arm(CallAlarm::AnswerAnyway, rules.answer_delay));
+        }
+    }
+
+    /// The 200 and `talk`.
+    fn accept(&mut self, leg: LegId, rules: &CallRules, out: &mut Vec<Effect>) {
+        out.push(Effect::Disarm(CallAlarm::AnswerAnyway));
+        let ours = match (&self.offered, self.plans.get(&CALLER), &self.answered) {
+            (Some(offer), Some(plan), _) => Ok(sdp::answer_to_sip(
+                offer,
+                plan,
+                &self.local,
+                self.origin(),
+                &self.session_lines,
+            )),
+            (None, _, Some(answer)) => {
+                sdp::late_offer(answer, &self.local, self.origin(), &rules.codecs)
+            }
+            _ => return,
+        };
+        match ours {
+            Err(error) => self.fail(cause::plan(&error), out),
+            Ok(ours) => {
+                out.push(Effect::Accept(Bytes::from(ours.to_string())));
+                self.ours = Some(ours);
+                self.state = State::Established;
+                self.tell(leg, CallStatus::Established, None, out);
+            }
+        }
+    }
+
+    /// The answer to our late offer comes in the ACK (RFC 3261 §13.2.1).
+    fn late_answer(&mut self, sdp: Option<Bytes>, out: &mut Vec<Effect>) {
+        if self.offered.is_some() || self.plans.contains_key(&CALLER) {
+            return;
+        }
+        let (Some(answer), Some(ours)) = (&self.answered, &self.ours) else {
+            return;
+        };
+        let plan = sdp
+            .ok_or_else(|| "the ACK carries no SDP".to_owned())
+            .and_then(|body| parse_sdp(&body))
+            .map_err(sdp::PlanError::Unusable)
+            .and_then(|theirs| sdp::plan_late(answer, ours, &theirs));
+        match plan {
+            Err(error) => self.fail(cause::plan(&error), out),
+            Ok(plan) => {
+                self.plans.insert(CALLER, plan.clone());
+                let call = self.id;
+                out.push(Effect::Media(MediaCommand::ConnectSipLeg {
+                    call,
+                    stream: CALLER,
+                    plan,
+                }));
+            }
+        }
+    }
+}
+
+fn elsewhere() -> sip::Cause {
+    cause::clearing(Side::Browser, "answered elsewhere")
+}

@@ -1,0 +1,493 @@
+//! The Hub owns every session, registration and call, and routes. It is a function of its seed and
+//! its input log: the same log in another process gives the same outputs.
+//!
+//! No value here belongs to a socket task. A lost WebSocket is an input that starts the session's
+//! detach timer. Each step of a value runs under [`Hub::step`]: a panic removes that value alone.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use signaling::ServerMessage;
+use sip::{Hop, InviteId, RegistrationId, ResolveId, Target, Ua, UaConfig};
+
+use crate::call::{Call, CallInput, CallRules, Effect};
+use crate::media::{CallId, LegId, MediaCommand, MediaEvent};
+use crate::registration::Registration;
+use crate::session::Session;
+use crate::socket::Socket;
+use crate::timers::{Alarm, Timers};
+
+/// A WebSocket, as the shell numbers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SocketId(pub u64);
+
+/// A session. Its token is the only key to it from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// All that can move the Hub.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A page opened a WebSocket.
+    SocketOpened {
+        /// The shell's number for it; never used before.
+        socket: SocketId,
+        /// Where it comes from.
+        peer: IpAddr,
+    },
+    /// A text frame arrived.
+    Frame {
+        /// On this socket.
+        socket: SocketId,
+        /// Its text, at most 64 KiB.
+        text: String,
+    },
+    /// The WebSocket is gone, whoever closed it.
+    SocketClosed {
+        /// The socket.
+        socket: SocketId,
+    },
+    /// For the SIP user agent.
+    Sip(sip::Input),
+    /// Of the media side.
+    Media(MediaEvent),
+    /// End all calls and registrations in good order.
+    Shutdown,
+}
+
+/// All that the Hub can do to the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send a text frame.
+    Frame {
+        /// On this socket.
+        socket: SocketId,
+        /// Its text.
+        text: String,
+    },
+    /// Close a WebSocket; the shell answers with `SocketClosed`.
+    Close {
+        /// The socket.
+        socket: SocketId,
+        /// RFC 6455 §7.4 code.
+        code: u16,
+        /// For a person.
+        reason: String,
+    },
+    /// Resolve a name -> `sip::Input::Resolved`.
+    Resolve {
+        /// To be given back.
+        id: ResolveId,
+        /// What to look up (RFC 3263).
+        target: Target,
+    },
+    /// Send a SIP message -> `sip::Input::SendFailed` if it can't be.
+    Send {
+        /// Where to, and how.
+        hop: Hop,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// For the media shards.
+    Media(MediaCommand),
+}
+
+/// How the Hub behaves.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// The SIP user agent's.
+    pub ua: UaConfig,
+    /// The calls'.
+    pub calls: CallRules,
+    /// `keep_alive.server_interval`.
+    pub ping_interval: Duration,
+    /// `keep_alive.probes`: pings without a pong before the socket is closed.
+    pub ping_probes: u32,
+    /// How long a session outlives its WebSocket.
+    pub detach_after: Duration,
+    /// A socket must say `connection` within this.
+    pub greeting_timeout: Duration,
+}
+
+impl HubConfig {
+    /// Defaults around a user agent's configuration.
+    pub fn new(ua: UaConfig) -> Self {
+        Self {
+            ua,
+            calls: CallRules::default(),
+            ping_interval: Duration::from_secs(5),
+            ping_probes: 10,
+            detach_after: Duration::ZERO,
+            greeting_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How much there is of everything; all zero when nothing is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Open WebSockets.
+    pub sockets: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Registrations.
+    pub registrations: usize,
+    /// Calls, those that are ending included.
+    pub calls: usize,
+    /// Armed alarms of the Hub.
+    pub alarms: usize,
+    /// What the user agent holds.
+    pub sip: sip::Counts,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Hub {
+    pub(crate) config: HubConfig,
+    pub(crate) ua: Ua,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) sockets: BTreeMap<SocketId, Socket>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) registrations: BTreeMap<RegistrationId, Registration>,
+    pub(crate) calls: BTreeMap<CallId, Call>,
+    invites: BTreeMap<InviteId, CallId>,
+    pub(crate) timers: Timers,
+    outputs: VecDeque<Output>,
+    next_id: u64,
+    #[cfg(feature = "faults")]
+    panic_in: Option<CallId>,
+}
+
+impl Hub {
+    /// A Hub whose every random value comes from `seed`.
+    pub fn new(config: HubConfig, seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let ua = Ua::new(config.ua.clone(), ChaCha20Rng::from_rng(&mut rng));
+        Self {
+            config,
+            ua,
+            rng,
+            sockets: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            next_id: 1,
+            #[cfg(feature = "faults")]
+            panic_in: None,
+        }
+    }
+
+    /// Takes one input; then [`Hub::poll_output`] until it is empty.
+    pub fn handle_input(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::SocketOpened { socket, peer } => self.socket_opened(socket, peer, now),
+            Input::Frame { socket, text } => self.frame(socket, &text, now),
+            Input::SocketClosed { socket } => self.socket_closed(socket, now),
+            Input::Sip(input) => {
+                // A defect in reading one message must not take the others' calls along.
+                let ua = &mut self.ua;
+                let _ = catch_unwind(AssertUnwindSafe(|| ua.handle_input(input, now)));
+            }
+            Input::Media(event) => self.step_call(event.call(), CallInput::Media(event), now),
+            Input::Shutdown => self.shutdown(now),
+        }
+        self.drain_ua(now);
+    }
+
+    /// Fires what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(alarm) = self.timers.pop_due(now) {
+            match alarm {
+                Alarm::Ping(socket) => self.ping(socket, now),
+                Alarm::Greeting(socket) => self.close(socket, 1008, "No connection message came."),
+                Alarm::Detach(session) => self.end_session(session, now),
+                Alarm::Call(call, alarm) => self.step_call(call, CallInput::Alarm(alarm), now),
+            }
+        }
+        self.ua.handle_timeout(now);
+        self.drain_ua(now);
+    }
+
+    /// What to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Hub::handle_timeout`] wants to be called, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        [self.timers.next(), self.ua.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// What is alive.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sockets: self.sockets.len(),
+            sessions: self.sessions.len(),
+            registrations: self.registrations.len(),
+            calls: self.calls.len(),
+            alarms: self.timers.len(),
+            sip: self.ua.counts(),
+        }
+    }
+
+    /// The live calls, oldest first.
+    pub fn call_ids(&self) -> Vec<CallId> {
+        self.calls
+            .iter()
+            .filter(|(_, call)| !call.is_ending())
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Where a call stands, in the words of the picture in `call/mod.rs`.
+    pub fn call_state(&self, call: CallId) -> Option<&'static str> {
+        self.calls.get(&call).map(Call::state_name)
+    }
+
+    /// The session that a page's socket speaks for.
+    pub fn session_of(&self, socket: SocketId) -> Option<SessionId> {
+        self.sockets.get(&socket)?.session
+    }
+
+    /// Offers an established call to another session's page, which answers it as it would an
+    /// incoming one; then the browser leg is replaced and the SIP leg goes on. Returns the
+    /// `callId` that page will see.
+    pub fn offer_to(&mut self, call: CallId, session: SessionId, now: Instant) -> String {
+        let leg = self.new_leg();
+        let wire_id = self.new_wire_id();
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.calls.insert(wire_id.clone(), (call, leg));
+        }
+        let input = CallInput::TakeOver {
+            leg,
+            session,
+            wire_id: wire_id.clone(),
+        };
+        self.step_call(call, input, now);
+        wire_id
+    }
+
+    /// The next step of this call panics (test of isolation).
+    #[cfg(feature = "faults")]
+    pub fn panic_in(&mut self, call: CallId) {
+        self.panic_in = Some(call);
+    }
+
+    fn shutdown(&mut self, now: Instant) {
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.step_call(call, CallInput::Shutdown, now);
+        }
+        for session in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.end_session(session, now);
+        }
+        for socket in self.sockets.keys().copied().collect::<Vec<_>>() {
+            self.close(socket, 1001, "The server is stopping.");
+        }
+        self.ua.shutdown(now);
+    }
+
+    // ---- routing ------------------------------------------------------------------------------
+
+    /// The user agent's outputs: some go out, some move our values (which may move it again).
+    pub(crate) fn drain_ua(&mut self, now: Instant) {
+        while let Some(output) = self.ua.poll_output() {
+            match output {
+                sip::Output::Resolve { id, target } => {
+                    self.outputs.push_back(Output::Resolve { id, target });
+                }
+                sip::Output::Send { hop, bytes } => {
+                    self.outputs.push_back(Output::Send { hop, bytes });
+                }
+                sip::Output::Event(event) => self.sip_event(event, now),
+            }
+        }
+    }
+
+    fn sip_event(&mut self, event: sip::Event, now: Instant) {
+        use sip::Event;
+        let invite = match &event {
+            Event::Registered { id, .. } => return self.registered(*id),
+            Event::RegistrationFailed {
+                id,
+                cause,
+                will_retry,
+            } => {
+                return self.registration_failed(*id, cause, *will_retry, now);
+            }
+            Event::Unregistered { .. } => return,
+            Event::Incoming { .. } => return self.incoming(event, now),
+            Event::Trying { id }
+            | Event::Progress { id, .. }
+            | Event::Answered { id, .. }
+            | Event::Refused { id, .. }
+            | Event::Confirmed { id, .. }
+            | Event::Ended { id, .. } => *id,
+        };
+        let Some(call) = self.invites.get(&invite).copied() else {
+            return;
+        };
+        if let Event::Refused { .. } | Event::Ended { .. } = event {
+            self.invites.remove(&invite);
+        }
+        self.step_call(call, CallInput::Sip(event), now);
+    }
+
+    pub(crate) fn step_call(&mut self, id: CallId, input: CallInput, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let rules = &self.config.calls;
+        #[cfg(feature = "faults")]
+        let poisoned = self.panic_in.take_if(|poisoned| *poisoned == id).is_some();
+        let effects = Self::step(call, |call, out| {
+            #[cfg(feature = "faults")]
+            assert!(!poisoned, "a planted panic");
+            call.handle(input, rules, out);
+        });
+        self.perform(id, effects, now);
+    }
+
+    /// Runs one step of a call. A panic drops the effects of that step, and ends that call alone.
+    fn step(call: &mut Call, step: impl FnOnce(&mut Call, &mut Vec<Effect>)) -> Vec<Effect> {
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let mut out = Vec::new();
+            step(call, &mut out);
+            out
+        }));
+        done.unwrap_or_else(|_| {
+            let mut out = Vec::new();
+            call.abandon(&mut out);
+            out
+        })
+    }
+
+    pub(crate) fn perform(&mut self, id: CallId, effects: Vec<Effect>, now: Instant) {
+        let invite = self
+            .invites
+            .iter()
+            .find(|(_, call)| **call == id)
+            .map(|(invite, _)| *invite);
+        let mut invite = invite;
+        for effect in effects {
+            match effect {
+                Effect::Page { session, message } => self.tell(session, message),
+                Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
+                Effect::Invite(order) => {
+                    let new = self.ua.invite(*order, now);
+                    self.invites.insert(new, id);
+                    invite = Some(new);
+                }
+                Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, now)),
+                Effect::Accept(sdp) => {
+                    if let Some(invite) = invite {
+                        self.ua.accept(invite, sdp, now);
+                    }
+                }
+                Effect::Reject(status, reason) => {
+                    if let Some(invite) = invite {
+                        self.ua.reject(invite, status, reason, now);
+                    }
+                }
+                Effect::End(cause) => {
+                    if let Some(invite) = invite {
+                        self.ua.end_with(invite, &cause, now);
+                    }
+                }
+                Effect::Arm(alarm, after) => self.timers.arm(Alarm::Call(id, alarm), now + after),
+                Effect::Disarm(alarm) => self.timers.disarm(Alarm::Call(id, alarm)),
+                Effect::Unbind { session, wire_id } => {
+                    if let Some(session) = self.sessions.get_mut(&session) {
+                        session.calls.remove(&wire_id);
+                    }
+                }
+                Effect::Forget => {
+                    self.calls.remove(&id);
+                    self.timers.disarm_call(id);
+                }
+            }
+        }
+    }
+
+    /// Puts a call on the books before its first step.
+    pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>) {
+        if let Some(invite) = invite {
+            self.invites.insert(invite, call.id);
+        }
+        self.calls.insert(call.id, call);
+    }
+
+    // ---- toward the pages ----------------------------------------------------------------------
+
+    /// A message to a session's page; nothing if no page is there.
+    pub(crate) fn tell(&mut self, session: SessionId, mut message: ServerMessage) {
+        let Some(session) = self.sessions.get(&session) else {
+            return;
+        };
+        let Some(socket) = session.socket else { return };
+        if !session.has(signaling::Feature::Cause) {
+            match &mut message {
+                ServerMessage::Fail(fail) => fail.cause = None,
+                ServerMessage::Finish(info) => info.cause = None,
+                _ => {}
+            }
+        }
+        self.send(socket, &message);
+    }
+
+    pub(crate) fn send(&mut self, socket: SocketId, message: &ServerMessage) {
+        self.outputs.push_back(Output::Frame {
+            socket,
+            text: signaling::encode(message),
+        });
+    }
+
+    pub(crate) fn close(&mut self, socket: SocketId, code: u16, reason: &str) {
+        let Some(entry) = self.sockets.get_mut(&socket) else {
+            return;
+        };
+        if !std::mem::replace(&mut entry.closing, true) {
+            self.outputs.push_back(Output::Close {
+                socket,
+                code,
+                reason: reason.into(),
+            });
+        }
+    }
+
+    // ---- fresh names ---------------------------------------------------------------------------
+
+    pub(crate) fn new_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    pub(crate) fn new_leg(&mut self) -> LegId {
+        LegId(self.new_id())
+    }
+
+    /// A `callId` of ours: 128 random bits, in the shape of a UUID (RFC 9562 §5.4).
+    pub(crate) fn new_wire_id(&mut self) -> String {
+        let bits: u128 = self.rng.random();
+        let text = format!("{bits:032x}");
+        format!(
+            "{}-{}-4{}-a{}-{}",
+            &text[..8],
+            &text[8..12],
+            &text[13..16],
+            &text[17..20],
+            &text[20..]
+        )
+    }
+}

@@ -1,0 +1,53 @@
+//! A registration: one account at one SIP server, and the set of sessions attached to it.
+//!
+//! Two pages of one account share one REGISTER (RFC 3261 §10); it goes when the last one leaves.
+//!
+//! ```text
+//!   Registering ──200──► Registered ──refresh fails──► Failing ──200──► Registered
+//!        └──first REGISTER fails──► gone
+//! ```
+
+use std::collections::BTreeSet;
+
+use secrecy::ExposeSecret;
+use sip::Account;
+
+use crate::hub::SessionId;
+
+/// Where a registration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RegistrationState {
+    /// The first REGISTER has no final answer yet.
+    Registering,
+    /// The binding is live.
+    Registered,
+    /// A refresh failed; the user agent keeps trying.
+    Failing,
+}
+
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) account: Account,
+    pub(crate) state: RegistrationState,
+    pub(crate) sessions: BTreeSet<SessionId>,
+}
+
+impl Registration {
+    pub(crate) fn new(account: Account, first: SessionId) -> Self {
+        Self {
+            account,
+            state: RegistrationState::Registering,
+            sessions: BTreeSet::from([first]),
+        }
+    }
+
+    /// Whether `other` is this account, with this password: only then may it share the binding.
+    pub(crate) fn is_of(&self, other: &Account) -> bool {
+        let own = &self.account;
+        own.user == other.user
+            && own.domain == other.domain
+            && own.auth_user == other.auth_user
+            && own.next_hop == other.next_hop
+            && own.password.expose_secret() == other.password.expose_secret()
+    }
+}
