@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use secrecy::SecretString;
 
 use super::auth::Credentials;
 use super::call::{Call, Direction, Incoming, Phase, name_of, sdp_of};
 use super::call_out::identity;
 use super::fork::Fork;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{Event, InviteId, RegistrationId};
+use super::types::{Account, Event, InviteId, RegistrationId};
 use super::{ALLOW, Ua};
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
 use crate::header::HeaderName;
 use crate::message::Request;
+use crate::resolve::Target;
+use crate::uri::SipUser;
 
 /// 13.3.1.1: "the UAS SHOULD send a non-100 provisional response every minute, to handle the possibility of lost
 /// provisional responses."
@@ -24,23 +27,28 @@ const RING_INTERVAL: Duration = Duration::from_secs(60);
 /// A caller that has gone without CANCEL must not ring here for ever; proxies give up after 3 minutes (16.6, Timer C).
 const RING_LIMIT: Duration = Duration::from_secs(190);
 
+/// Whom a call is for.
+struct Callee {
+    credentials: Credentials,
+    token: String,
+    next_hop: Option<Target>,
+}
+
 impl Ua {
-    /// A new call for a live registration.
+    /// A new call for a live registration; without one, for whoever owns this user agent to decide.
     pub(crate) fn invited(
         &mut self,
         transaction: TransactionId,
         request: &Request,
-        registration: RegistrationId,
+        registration: Option<RegistrationId>,
         now: Instant,
     ) {
-        let Some(registered) = self.registrations.get(&registration) else {
-            return;
-        };
-        let token = registered.token.clone();
-        let mut credentials = Credentials::new(registered.account.clone(), registered.hops.clone());
-        credentials.realms.clone_from(&registered.realms);
-        let next_hop = registered.account.next_hop.clone();
-        let account_user = registered.account.user.as_str().to_owned();
+        let Callee {
+            credentials,
+            token,
+            next_hop,
+        } = self.callee_of(request, registration);
+        let account_user = credentials.account.user.to_string();
         let Some(server) = self.servers.get(&transaction) else {
             return;
         };
@@ -59,7 +67,7 @@ impl Ua {
             token,
             peer: from.map_or_else(|| "The caller".to_owned(), |from| name_of(&from.uri)),
             credentials,
-            next_hop: Some(next_hop),
+            next_hop,
             main: Some(remote_tag.clone()),
             farewell: None,
             side: Direction::In(Incoming {
@@ -78,8 +86,9 @@ impl Ua {
         // 17.2.1: "The server transaction MUST generate a 100 (Trying) response unless it knows that the TU will generate
         // a provisional or final response within 200 ms".
         self.answer_plain(transaction, 100, now);
+        let limit = self.ring_limit();
         self.schedule
-            .set(Owner::Call(id), Alarm::RingLimit, now + RING_LIMIT);
+            .set(Owner::Call(id), Alarm::RingLimit, now + limit);
         self.event(Event::Incoming {
             id,
             registration,
@@ -176,7 +185,7 @@ impl Ua {
     }
 
     pub(crate) fn rang_too_long(&mut self, id: InviteId, now: Instant) {
-        let text = format!("Nobody answered within {} s.", RING_LIMIT.as_secs());
+        let text = format!("Nobody answered within {} s.", self.ring_limit().as_secs());
         let cause = Cause::new(480, Stage::Ringing, Side::Browser, text);
         self.refuse(id, 480, cause, now);
     }
@@ -290,6 +299,46 @@ impl Ua {
             Alarm::NoAck,
         ] {
             self.schedule.clear(Owner::Call(id), alarm);
+        }
+    }
+
+    /// Proxies give up after 3 minutes; whoever wants to ring longer has said so.
+    fn ring_limit(&self) -> Duration {
+        RING_LIMIT.max(self.config.no_answer_timeout)
+    }
+
+    fn callee_of(&mut self, request: &Request, registration: Option<RegistrationId>) -> Callee {
+        if let Some(registered) = registration.and_then(|id| self.registrations.get(&id)) {
+            let account = registered.account.clone();
+            let next_hop = Some(account.next_hop.clone());
+            let mut credentials = Credentials::new(account, registered.hops.clone());
+            credentials.realms.clone_from(&registered.realms);
+            let token = registered.token.clone();
+            return Callee {
+                credentials,
+                token,
+                next_hop,
+            };
+        }
+        // Nobody's password is used for this call: it has no hops to be used with.
+        let host = request.uri.host.to_string();
+        let user = request.uri.user.as_deref().unwrap_or_default();
+        let account = Account {
+            user: SipUser::parse(user).unwrap_or_else(|_| SipUser::anonymous()),
+            domain: host.clone(),
+            auth_user: String::new(),
+            password: SecretString::from(""),
+            next_hop: Target {
+                host,
+                port: None,
+                transport: None,
+            },
+            display: None,
+        };
+        Callee {
+            credentials: Credentials::new(account, Vec::new()),
+            token: self.random_hex(128),
+            next_hop: None,
         }
     }
 

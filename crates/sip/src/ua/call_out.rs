@@ -20,6 +20,12 @@ use crate::uri::Uri;
 impl Ua {
     /// Calls somebody. Every outcome comes as an [`Event`].
     pub fn invite(&mut self, invite: Invite, now: Instant) -> InviteId {
+        let remote_target = invite.callee.clone();
+        self.invite_at(remote_target, invite, now)
+    }
+
+    /// The same for who knows a contact of the callee's: a registrar. To names the callee, the Request-URI the contact.
+    pub fn invite_at(&mut self, remote_target: Uri, invite: Invite, now: Instant) -> InviteId {
         let id = InviteId(self.fresh_id());
         let call_id = self.random_hex(128);
         let local_tag = self.random_hex(64);
@@ -29,7 +35,7 @@ impl Ua {
             .find(|r| r.is_of(&invite.account));
         let token = registered.map(|r| r.token.clone());
         let token = token.unwrap_or_else(|| self.random_hex(128));
-        let checked = self.template(&invite, &call_id, &local_tag);
+        let checked = self.template(remote_target, &invite, &call_id, &local_tag);
         let target = invite.account.next_hop.clone();
         let (template, refused) = match checked {
             Ok(template) => (template, None),
@@ -71,6 +77,7 @@ impl Ua {
     /// The INVITE without what differs from try to try (RFC 3261 section 8.1.1).
     fn template(
         &self,
+        remote_target: Uri,
         invite: &Invite,
         call_id: &str,
         tag: &str,
@@ -109,7 +116,7 @@ impl Ua {
         }
         let request = Request {
             method: Method::Invite,
-            uri: callee.clone(),
+            uri: remote_target,
             headers,
             body: offer.clone(),
         };

@@ -46,11 +46,12 @@ impl Ua {
             named.map(|(id, _)| *id)
         });
         match registration {
+            None if self.is_listed(from) => self.invited(transaction, request, None, now),
             None => self.answer_plain(transaction, 404, now),
             Some(id) if self.registrations.get(&id).is_none_or(|r| r.leaving) => {
                 self.answer_plain(transaction, 480, now);
             }
-            Some(id) => self.invited(transaction, request, id, now),
+            Some(id) => self.invited(transaction, request, Some(id), now),
         }
     }
 }

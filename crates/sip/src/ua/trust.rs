@@ -20,7 +20,7 @@ impl Ua {
     /// A next hop of a live registration, or listed.
     pub(crate) fn knows_source(&self, from: &Hop) -> bool {
         let ip = from.addr.ip().to_canonical();
-        self.config.trusted.iter().any(|net| net.contains(&ip))
+        self.is_listed(from)
             || self.registrations.values().any(|registration| {
                 registration.hops.iter().any(|hop| match from.transport {
                     Transport::Udp => hop.transport == Transport::Udp && hop.addr == from.addr,
@@ -28,5 +28,11 @@ impl Ua {
                     stream => hop.transport == stream && hop.addr.ip().to_canonical() == ip,
                 })
             })
+    }
+
+    /// Listed in the settings.
+    pub(crate) fn is_listed(&self, from: &Hop) -> bool {
+        let ip = from.addr.ip().to_canonical();
+        self.config.trusted.iter().any(|net| net.contains(&ip))
     }
 }

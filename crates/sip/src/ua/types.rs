@@ -196,12 +196,12 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
-    /// A call for a live registration; 100 is sent.
+    /// A call for a live registration, or from a listed source for somebody unknown; 100 is sent.
     Incoming {
         /// The new call.
         id: InviteId,
-        /// Whom it is for.
-        registration: RegistrationId,
+        /// Whom it is for; `None`: nobody who is registered.
+        registration: Option<RegistrationId>,
         /// User part of From.
         caller: String,
         /// Display name of From.

@@ -31,6 +31,11 @@ impl SipUser {
         }
     }
 
+    /// `anonymous`, as RFC 3261 §8.1.1.3 names who has no name.
+    pub fn anonymous() -> Self {
+        Self("anonymous".to_owned())
+    }
+
     /// The text, escapes included.
     pub fn as_str(&self) -> &str {
         &self.0
