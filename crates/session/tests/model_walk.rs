@@ -77,6 +77,7 @@ struct Walk {
     unanswered: Vec<String>,
     /// To-tags of 2xx the peer sent to our INVITE, and whether its dialog was BYEd by either side.
     successes: BTreeSet<String>,
+    first_success: Option<std::time::Instant>,
     bye_from_peer: bool,
     refused: bool,
     cseq: u32,
@@ -114,6 +115,7 @@ impl Walk {
             ours: Vec::new(),
             unanswered: Vec::new(),
             successes: BTreeSet::new(),
+            first_success: None,
             bye_from_peer: false,
             refused: false,
             cseq: 1,
@@ -173,11 +175,11 @@ impl Walk {
                     .respond(&invite, "183 Session Progress", "a", PHONE_SDP);
             }
             (Step::Success, Some(invite)) if !self.refused => {
-                self.successes.insert("a".into());
+                self.succeeds("a");
                 self.w.respond(&invite, "200 OK", "a", PHONE_SDP);
             }
             (Step::SuccessOfAnotherFork, Some(invite)) if !self.refused => {
-                self.successes.insert("b".into());
+                self.succeeds("b");
                 self.w.respond(&invite, "200 OK", "b", PHONE_SDP);
             }
             (Step::Refusal, Some(invite)) if self.successes.is_empty() => {
@@ -227,6 +229,14 @@ impl Walk {
             _ => {}
         }
         self.look();
+    }
+
+    /// A 2xx owes an ACK only within 64 * T1 of the first (RFC 3261 §13.2.2.4).
+    fn succeeds(&mut self, tag: &str) {
+        let first = *self.first_success.get_or_insert(self.w.now);
+        if self.w.now < first + Duration::from_secs(32) {
+            self.successes.insert(tag.into());
+        }
     }
 
     fn peer_cancels(&mut self, invite: &str) {
@@ -341,12 +351,13 @@ impl Walk {
         }
     }
 
+    /// Final statuses of the call. A `hangup` of a call that is over is answered too (R11), by a
+    /// `finish` that names no caller.
     fn finals(&mut self) -> usize {
-        self.w
-            .frames(self.page)
-            .iter()
-            .filter(|frame| frame["message"] == "finish")
-            .count()
+        let of_the_call = |frame: &&serde_json::Value| {
+            frame["message"] == "finish" && frame["data"][0]["caller"] != ""
+        };
+        self.w.frames(self.page).iter().filter(of_the_call).count()
     }
 
     /// Invariant 4 as the caller sees it: exactly one final answer; a 2xx ends with BYE.
