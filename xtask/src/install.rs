@@ -51,21 +51,22 @@ pub(crate) const TEST: &[Package] = &[
     },
 ];
 
-/// Runs as root: installs the packages given as arguments. The services that come with some of them must not start (they
-/// would take the ports of the tests), which Debian asks of /usr/sbin/policy-rc.d; one that is there already is left alone.
+/// Runs as root: installs the packages given as arguments, and shows apt's thousand lines only when it fails. The services
+/// that come with some of them must not start (they would take the ports of the tests), which Debian asks of
+/// /usr/sbin/policy-rc.d; one that is there already is left alone.
 const INSTALL: &str = r#"
 set -e
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
-  trap 'rm -f "$policy"' EXIT
+  trap 'rm -f "$policy" "$log"' EXIT
   printf '#!/bin/sh\nexit 101\n' > "$policy"
   chmod 755 "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get install --yes --no-install-recommends "$@" || {
-  apt-get update
-  apt-get install --yes --no-install-recommends "$@"
-}
+install() { apt-get install --yes --no-install-recommends "$@"; }
+install "$@" > "$log" 2>&1 || { apt-get update && install "$@"; } > "$log" 2>&1 || { cat "$log"; exit 1; }
 "#;
 
 /// Installs those that are missing, saying which and why.
@@ -80,6 +81,7 @@ pub(crate) fn packages(packages: &[Package]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    println!("(apt-get is at work; many packages take some minutes)");
     let status = as_root()?
         .args(["sh", "-c", INSTALL, "sh"])
         .args(&missing)
