@@ -62,6 +62,16 @@ impl Clean {
         Ok(clean)
     }
 
+    /// Where a line of this type with this word was received; 0 if nowhere.
+    pub(crate) fn line_of(&self, key: &str, word: &str) -> usize {
+        let found = |line: &str| line.starts_with(key) && line.contains(word);
+        let place = self.text.lines().position(found);
+        place
+            .and_then(|place| self.numbers.get(place))
+            .copied()
+            .unwrap_or(0)
+    }
+
     fn take(&mut self, number: usize, line: &str, seen: &mut Seen) -> Result<(), Error> {
         let Some((key, value)) = line.split_once('=') else {
             return Ok(());

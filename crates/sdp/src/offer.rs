@@ -1,6 +1,7 @@
 //! What we offer to the SIP side: in our INVITE, and in the 200 to an INVITE without SDP.
 //!
-//! Payload types are the browser's own, so that on most calls nothing is renumbered.
+//! Payload types are the browser's own, so that on most calls nothing is renumbered; only what
+//! Chromium numbers below 96 for want of room gets a number that SIP devices take for dynamic.
 
 use std::collections::BTreeSet;
 
@@ -134,7 +135,31 @@ fn sip_codecs(browser: &[Format], settings: &CodecSettings) -> Vec<Format> {
     ranked.sort_by_key(|(rank, _)| *rank);
     let mut codecs: Vec<Format> = ranked.into_iter().map(|(_, format)| format).collect();
     codecs.extend(other_law(&codecs).filter(|format| settings.rank(format).is_some()));
+    renumber(&mut codecs, browser);
     codecs
+}
+
+/// RFC 3551 §6: dynamic payload types are 96 to 127.
+fn renumber(codecs: &mut [Format], browser: &[Format]) {
+    for index in 0..codecs.len() {
+        let codec = &codecs[index];
+        let own = Format::of_payload_type(codec.payload_type);
+        if codec.payload_type.get() < 96 && own.encoding != codec.encoding {
+            let taken = browser.iter().chain(codecs.iter());
+            if let Some(number) = free_number(taken, 96) {
+                codecs[index].payload_type = number;
+            }
+        }
+    }
+}
+
+/// `wanted` if nothing has it, else the first dynamic number that is free.
+fn free_number<'a>(taken: impl Iterator<Item = &'a Format>, wanted: u8) -> Option<PayloadType> {
+    let taken: BTreeSet<PayloadType> = taken.map(|format| format.payload_type).collect();
+    std::iter::once(wanted)
+        .chain(96..=127)
+        .filter_map(PayloadType::new)
+        .find(|number| !taken.contains(number))
 }
 
 /// PCMA where only PCMU is there, and the reverse: the one is made of the other by table.
@@ -184,14 +209,7 @@ fn events(browser: &[Format], codecs: &[Format], settings: &CodecSettings) -> Ve
         match theirs.iter().find(|event| event.clock_hz == clock_hz) {
             Some(event) => events.push((*event).clone()),
             None if clock_hz == 8000 => {
-                let taken = |number: &u8| {
-                    let taken = |format: &Format| format.payload_type.get() == *number;
-                    browser.iter().chain(codecs).any(taken)
-                };
-                let number = std::iter::once(101)
-                    .chain(96..=127)
-                    .find(|number| !taken(number));
-                let number = number.and_then(PayloadType::new);
+                let number = free_number(browser.iter().chain(codecs), 101);
                 events.extend(number.map(|payload_type| Format {
                     payload_type,
                     clock_hz,

@@ -14,12 +14,20 @@ use crate::format::{Encoding, Format, MediaKind, PayloadType};
 
 /// Why a text is no session description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}")]
+#[error("{}{what}", place(*.line))]
 pub struct Error {
     /// Line of the text, from 1; 0 if it is not one line's fault.
     pub line: usize,
     /// What is wrong with it.
     pub what: String,
+}
+
+fn place(line: usize) -> String {
+    if line == 0 {
+        String::new()
+    } else {
+        format!("line {line}: ")
+    }
 }
 
 impl Description {
@@ -38,7 +46,11 @@ impl Description {
             .medias
             .iter()
             .map(|media| read_media(media, connection.as_ref(), direction))
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|Unreadable(address)| {
+                let what = format!("c= gives \"{address}\", which is no IP address");
+                error(clean.line_of("c=", &address), what)
+            })?;
         Ok(Self {
             origin: clean.origin,
             addr: connection.as_ref().and_then(Connection::addr),
@@ -52,7 +64,7 @@ impl Description {
 enum Connection {
     Addr(IpAddr),
     Unspecified,
-    Unreadable(String),
+    Name(String),
 }
 
 impl Connection {
@@ -60,7 +72,7 @@ impl Connection {
         match read_addr(&connection.connection_address) {
             Some(addr) if addr.is_unspecified() => Self::Unspecified,
             Some(addr) => Self::Addr(addr),
-            None => Self::Unreadable(connection.connection_address.clone()),
+            None => Self::Name(connection.connection_address.clone()),
         }
     }
 
@@ -72,11 +84,14 @@ impl Connection {
     }
 }
 
+/// An address that is needed and is none.
+struct Unreadable(String);
+
 fn read_media(
     media: &sdp_types::Media,
     session: Option<&Connection>,
     session_direction: Option<Direction>,
-) -> Result<Media, Error> {
+) -> Result<Media, Unreadable> {
     let own = media.connections.first().map(Connection::read);
     let connection = own.as_ref().or(session);
     let addr = connection.and_then(Connection::addr);
@@ -90,7 +105,7 @@ fn read_media(
             // RFC 3264 §8.4: nothing is sent to this address.
             own_direction = own_direction.and(Direction::SendOnly);
         }
-        Some(Connection::Unreadable(text)) if !by_ice && media.port != 0 => {
+        Some(Connection::Name(text)) if !by_ice && media.port != 0 => {
             return Err(error(
                 0,
                 format!("c= gives \"{text}\", which is no IP address"),

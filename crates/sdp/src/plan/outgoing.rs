@@ -127,13 +127,12 @@ fn plan_media(
         let sent = browser.formats.iter().find(|format| format.is_codec());
         let sent = sent.map(|format| format.payload_type);
         routes.sort_by_key(|route| Some(route.browser.payload_type) != sent);
-        routes.truncate(
-            if routes.first().map(|route| route.browser.payload_type) == sent {
-                routes.len()
-            } else {
-                0
-            },
-        );
+        if routes
+            .first()
+            .is_none_or(|first| Some(first.browser.payload_type) != sent)
+        {
+            routes.clear();
+        }
     }
     let Some(used) = routes.first().cloned() else {
         return Err(nothing_in_common(&browser.formats, &theirs.formats));
@@ -190,14 +189,15 @@ fn plan_media(
 
 /// The format of an answer with the number we offered it under; `None` if we did not offer it.
 ///
-/// A number without an rtpmap means what we offered under it. The same number is the same format
-/// unless the fmtp says otherwise (an H.264 answer may name another mode than its number stood for).
+/// A number without an rtpmap means what we offered under it. A peer that keeps the number but
+/// narrows the fmtp (H.264 in mode 0 where mode 1 was offered) sends with that number all the same;
+/// one that renumbers sends with ours of the same meaning (RFC 3264 §5.1).
 fn agreed(theirs: &Format, offered: &[Format]) -> Option<SipFormat> {
     let same_number = offered
         .iter()
         .find(|ours| ours.payload_type == theirs.payload_type);
-    let unnamed = theirs.encoding == Encoding::Other(String::new());
-    if let (true, Some(ours)) = (unnamed, same_number) {
+    if theirs.encoding == Encoding::Other(String::new()) {
+        let ours = same_number?;
         let fmtp = theirs.fmtp.clone().or_else(|| ours.fmtp.clone());
         return Some(SipFormat {
             format: Format {
@@ -207,24 +207,14 @@ fn agreed(theirs: &Format, offered: &[Format]) -> Option<SipFormat> {
             recv: ours.payload_type,
         });
     }
-    let distance = |ours: &Format| match theirs.encoding {
-        Encoding::TelephoneEvent => {
-            (ours.encoding == theirs.encoding && ours.clock_hz == theirs.clock_hz).then_some(0)
-        }
-        _ if ours.encoding == theirs.encoding => pair(ours, theirs).map(|(_, distance)| distance),
-        _ => None,
-    };
-    let same = same_number.filter(|ours| distance(ours) == Some(0));
-    let ours = same.or_else(|| {
-        let near = |ours: &Format| distance(ours).map(|distance| (distance, ours.clone()));
-        let closest = offered
-            .iter()
-            .filter_map(near)
-            .min_by_key(|(distance, _)| *distance)?
-            .1;
+    let same_codec =
+        |ours: &&Format| ours.encoding == theirs.encoding && ours.clock_hz == theirs.clock_hz;
+    let ours = same_number.filter(same_codec).or_else(|| {
+        let distance = |ours: &Format| pair(ours, theirs).map_or(u8::MAX, |(_, distance)| distance);
         offered
             .iter()
-            .find(|ours| ours.payload_type == closest.payload_type)
+            .filter(same_codec)
+            .min_by_key(|ours| distance(ours))
     })?;
     Some(SipFormat {
         format: theirs.clone(),

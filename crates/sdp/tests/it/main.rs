@@ -1,0 +1,12 @@
+//! Negotiation as text: what goes in, what comes out. No ports are opened.
+
+#![allow(missing_docs)]
+
+mod hold;
+mod incoming;
+mod invariants;
+mod late;
+mod offer;
+mod outgoing;
+mod parse;
+mod samples;
