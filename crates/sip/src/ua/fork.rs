@@ -106,10 +106,13 @@ impl Ua {
             .copy(&HeaderName::Authorization, &invite.headers);
         ack.headers
             .copy(&HeaderName::ProxyAuthorization, &invite.headers);
+        // A 2xx that names no way back still gets its ACK: where the INVITE went.
+        let lost = dialog.route_set.is_empty() && !response.headers.has(&HeaderName::Contact);
+        let path = if lost { Path::Known(via.clone()) } else { Path::Unknown };
         let fork = Fork {
             dialog,
             via: via.clone(),
-            path: Path::Unknown,
+            path,
             ack: Ack::Waiting(ack),
             bye: Bye::None,
             auth: Auth::default(),
