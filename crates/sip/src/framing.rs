@@ -4,6 +4,8 @@
 //! chunk --push--> [ CRLF* | head CRLF CRLF | Content-Length bytes ]* --next--> one message, or the end
 //! ```
 //! After an error the boundary of the next message is unknown: the connection is to be closed.
+use std::fmt;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::Error;
@@ -14,7 +16,6 @@ use crate::message::{find, frame_length};
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
 /// Cuts a TCP or TLS stream into messages; an iterator that gives `None` until more bytes are pushed.
-#[derive(Debug)]
 pub struct StreamFramer {
     buffer: BytesMut,
     limit: usize,
@@ -102,6 +103,18 @@ impl StreamFramer {
             }
         }
         Ok(self.frame)
+    }
+}
+
+/// What it holds may be credentials, so a trace shows sizes only.
+impl fmt::Debug for StreamFramer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "StreamFramer({} of {:?} bytes)",
+            self.buffer.len(),
+            self.frame
+        )
     }
 }
 

@@ -286,7 +286,8 @@ fn scan_params(scanner: &mut Scanner<'_>) -> Result<Params, Error> {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
         };
-        if name.is_empty() || value == Some("") {
+        // An empty value is outside the grammar, but proxies write `ftag=` into Record-Route.
+        if name.is_empty() {
             return Err(Error::malformed("a URI parameter is empty", start + 1));
         }
         let legal = |b| is_param_byte(b) || b == b'=';

@@ -83,10 +83,6 @@ fn rfc7616_sha_512_256_with_userhash() {
     )
     .unwrap()[0];
     let password = SecretString::from("Secret, or not?");
-    let credentials = Credentials {
-        username: "J\u{e4}s\u{f8}n Doe",
-        password: &password,
-    };
     let method = get();
     let answer = answer(
         challenge,
@@ -171,7 +167,7 @@ fn every_variant_is_checked_by_the_other_end() {
     }
 }
 
-/// Without qop neither cnonce nor nc may be sent (RFC 2617 §3.2.2). Value computed with openssl.
+/// Without qop neither cnonce nor nc may be sent (RFC 2617 §3.2.2). The two inner hashes are those of §3.5.
 #[test]
 fn without_qop() {
     let challenge =

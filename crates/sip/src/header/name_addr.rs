@@ -2,7 +2,7 @@
 use std::fmt;
 
 use super::Params;
-use crate::lex::{Scanner, is_token_byte, write_quoted};
+use crate::lex::{Scanner, write_quoted};
 use crate::{Error, Uri};
 
 /// A display name, a URI, header parameters.
@@ -101,9 +101,10 @@ fn bare(scanner: &mut Scanner<'_>) -> Result<Uri, Error> {
     Uri::parse(text).map_err(|error| error.shifted(start))
 }
 
-/// `*(token LWS)`, and the letters and brackets real devices put there without quotes.
+/// More than `*(token LWS)`: devices put there, without quotes, whatever their owner typed, even an address. A comma
+/// or semicolon would leave open where the value begins.
 fn is_display_byte(b: u8) -> bool {
-    is_token_byte(b) || !b.is_ascii() || b" \t()&/#".contains(&b)
+    !b"\"<>,;\\".contains(&b)
 }
 
 #[cfg(test)]
@@ -142,6 +143,12 @@ mod tests {
         );
         check("\"\" <sip:a@b>", None, "sip:a@b", "");
         check("Müller (1) <sip:a@b>", Some("Müller (1)"), "sip:a@b", "");
+        check(
+            "10005@host: x <sip:a@b>",
+            Some("10005@host: x"),
+            "sip:a@b",
+            "",
+        );
     }
 
     #[test]

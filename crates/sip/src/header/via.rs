@@ -146,7 +146,10 @@ mod tests {
             Via::new("UDP", via.host.clone(), None, "z9hG4bKx").rport(),
             Some(None)
         );
-        assert_eq!(Via::parse_list(&via.to_string()).unwrap(), [via.clone()]);
+        assert_eq!(
+            Via::parse_list(&via.to_string()).unwrap(),
+            std::slice::from_ref(via)
+        );
     }
 
     #[test]

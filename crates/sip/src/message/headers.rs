@@ -299,7 +299,6 @@ impl Headers {
     }
 
     fn number(&self, name: &HeaderName, max: u64) -> Option<u64> {
-        // Expires may carry a comment in old clients; only digits count.
         lex::number(self.get(name)?, max).ok()
     }
 

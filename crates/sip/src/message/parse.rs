@@ -17,7 +17,10 @@ use crate::{Error, Uri};
 /// are ignored (§18.3).
 pub fn parse(bytes: &[u8]) -> Result<Message, Error> {
     let head = Head::read(bytes)?;
-    head.message().map_err(|error| head.refuse(error))
+    match head.body_length() {
+        Ok(length) => head.into_message(length),
+        Err(error) => Err(head.refuse(error)),
+    }
 }
 
 /// How many bytes of body follow `head`, which ends with the empty line, on a stream: exactly one Content-Length
@@ -112,7 +115,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    fn message(&self) -> Result<Message, Error> {
+    /// Checks everything; gives the number of bytes the body has.
+    fn body_length(&self) -> Result<usize, Error> {
         let start = self.start.as_ref().map_err(Error::clone)?;
         let body = self
             .body
@@ -125,27 +129,37 @@ impl<'a> Head<'a> {
             Start::Status(..) => None,
         };
         sanity::check(&self.headers, &self.lines, method)?;
-        let body = match self.content_length()? {
-            None => body,
-            Some(announced) => body.get(..announced).ok_or_else(|| {
+        let present = body.len();
+        match self.content_length()? {
+            Some(announced) if announced > present => {
                 let kind = ErrorKind::BodyTooShort {
                     announced: announced as u64,
-                    present: body.len() as u64,
+                    present: present as u64,
                 };
-                Error::new(kind, 0).in_header(HeaderName::ContentLength)
-            })?,
-        };
-        let (headers, body) = (self.headers.clone(), Bytes::copy_from_slice(body));
-        Ok(match start {
+                Err(Error::new(kind, 0).in_header(HeaderName::ContentLength))
+            }
+            Some(announced) => Ok(announced),
+            None => Ok(present),
+        }
+    }
+
+    fn into_message(self, body_length: usize) -> Result<Message, Error> {
+        let headers = self.headers;
+        let body = self
+            .body
+            .and_then(|body| body.get(..body_length))
+            .unwrap_or_default();
+        let body = Bytes::copy_from_slice(body);
+        Ok(match self.start? {
             Start::Request(method, uri) => Message::Request(Request {
-                method: method.clone(),
-                uri: uri.clone(),
+                method,
+                uri,
                 headers,
                 body,
             }),
             Start::Status(status, reason) => Message::Response(Response {
-                status: *status,
-                reason: reason.clone(),
+                status,
+                reason,
                 headers,
                 body,
             }),
@@ -222,15 +236,16 @@ fn read_start(line: &str) -> Result<Start, Error> {
     if !version.eq_ignore_ascii_case("SIP/2.0") {
         let other = version
             .get(..4)
-            .is_some_and(|word| word.eq_ignore_ascii_case("SIP/"))
-            && !version.contains(' ');
-        return Err(
-            if other && version.trim_end().len() == version.len() && !is_two(version) {
-                Error::new(ErrorKind::Version, first.len() + second.len() + 3)
-            } else {
-                wrong("it is not: method, one space, URI, one space, SIP/2.0")
-            },
-        );
+            .is_some_and(|word| word.eq_ignore_ascii_case("SIP/"));
+        if other && !version.contains(' ') {
+            return Err(Error::new(
+                ErrorKind::Version,
+                first.len() + second.len() + 3,
+            ));
+        }
+        return Err(wrong(
+            "it is not: method, one space, URI, one space, SIP/2.0",
+        ));
     }
     let method = Method::parse(first).ok_or_else(|| wrong("the method is no token"))?;
     let uri = Uri::parse(second).map_err(|error| error.shifted(first.len() + 1))?;
@@ -239,10 +254,6 @@ fn read_start(line: &str) -> Result<Start, Error> {
         return Err(wrong("the Request-URI carries headers"));
     }
     Ok(Start::Request(method, uri))
-}
-
-fn is_two(version: &str) -> bool {
-    version.trim_end().eq_ignore_ascii_case("SIP/2.0")
 }
 
 /// `field-name HCOLON field-value`, unfolded.

@@ -29,22 +29,23 @@ pub fn callee_uri(typed: &str, domain: &str) -> Result<Uri, FieldError> {
         .split_once(':')
         .map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
     match scheme {
-        Some((scheme, _)) if scheme == "sip" || scheme == "sips" => sip(text),
+        Some((scheme, _)) if scheme == "sip" || scheme == "sips" => sip(text, typed),
         Some((scheme, rest)) if scheme == "tel" => tel(rest, domain),
-        _ if text.contains('@') => sip(&format!("sip:{text}")),
+        _ if text.contains('@') => sip(&format!("sip:{text}"), typed),
         _ => user(text, typed, domain),
     }
 }
 
-fn sip(text: &str) -> Result<Uri, FieldError> {
+fn sip(text: &str, typed: &str) -> Result<Uri, FieldError> {
     let shape = |why| Err(error(FieldProblem::Shape(why)));
     let text = text.replace('#', "%23");
     let Ok(uri) = Uri::parse(&text) else {
         let legal = |c: char| c.is_ascii_graphic() && !"<>\"\\^`{|}".contains(c);
-        return match text.chars().enumerate().find(|(_, c)| !legal(*c)) {
+        let (left, typed) = trimmed(typed);
+        return match typed.chars().enumerate().find(|(_, c)| !legal(*c)) {
             Some((index, character)) => Err(error(FieldProblem::Character {
                 character,
-                position: index + 1,
+                position: left + index + 1,
             })),
             None => shape("is not a SIP address (user@host)"),
         };
@@ -93,8 +94,9 @@ fn user(text: &str, typed: &str, domain: &str) -> Result<Uri, FieldError> {
     };
     let escaped = text.replace('#', "%23");
     if first_illegal(&escaped).is_some() {
-        let left = typed.chars().take_while(|c| is_pasted_blank(*c)).count();
-        let typed = typed.trim_matches(is_pasted_blank).replace('#', "*");
+        let (left, typed) = trimmed(typed);
+        // A number sign is taken, so the place of another character must be found without its escape.
+        let typed = typed.replace('#', "*");
         return Err(match first_illegal(&typed) {
             Some((position, character)) => error(FieldProblem::Character {
                 character,
@@ -111,6 +113,12 @@ const FIELD: &str = "callee";
 
 fn error(problem: FieldProblem) -> FieldError {
     FieldError::new(FIELD, problem)
+}
+
+/// The text without blanks at its ends, and how many characters were cut off before it.
+fn trimmed(typed: &str) -> (usize, &str) {
+    let left = typed.chars().take_while(|c| is_pasted_blank(*c)).count();
+    (left, typed.trim_matches(is_pasted_blank))
 }
 
 /// A telephone number as people write it: digits and separators, and either a sign that it is one (a plus, a
@@ -214,6 +222,9 @@ mod tests {
         refuse("10005:5060", "a colon (:) at position 6");
         refuse("Ralf C", "a space at position 5");
         refuse("<sip:10005@host>", "an opening angle bracket");
+        refuse(" 1 5@host ", "a space at position 3");
+        refuse("*1#1 5@host", "a space at position 5");
+        refuse("10005@ho<st", "an opening angle bracket (<) at position 9");
         refuse("10005@a@b", "SIP address");
         refuse("10005@", "SIP address");
         refuse("sip:10005@host SIP/2.0", "a space at position 15");
