@@ -46,7 +46,7 @@ export function argumentError(code) {
 const MEDIA_SENTENCES = /** @type {Record<string, (what: string) => string>} */ ({
   NotAllowedError: (what) =>
     `The browser was not allowed to use the ${what}. Allow it beside the address bar, then try again.`,
-  NotFoundError: (what) => `No ${what} was found. Connect one, or only listen.`,
+  NotFoundError: (what) => `No ${what} was found. Connect one, then try again.`,
   NotReadableError: (what) => `The ${what} is busy: another program holds it. Close that program, then try again.`,
   OverconstrainedError: (what) => `The chosen ${what} is gone or cannot do the chosen size. Choose another one.`,
   AbortError: (what) => `The ${what} stopped working. Connect it again, then try again.`,

@@ -59,11 +59,13 @@ async function init(options = {}) {
 
 /** @param {string} url */
 function openSocket(url) {
+  const text = `The server address ${url} cannot be used. It must begin with ws:// or, on a page opened over https://, with wss://.`;
+  // new browsers would take anything else as a path of this page's own host
+  if (!/^wss?:\/\//i.test(url)) throw new PhoneError('BAD_URL', `Not a WebSocket address: ${url}`, text);
   try {
     return new WebSocket(url);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PhoneError('BAD_URL', why, `The server address ${url} cannot be used. It must begin with ws:// or, on a page opened over https://, with wss://.`, error);
+    throw new PhoneError('BAD_URL', error instanceof Error ? error.message : String(error), text, error);
   }
 }
 

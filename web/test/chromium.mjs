@@ -56,7 +56,7 @@ export async function farEnd(browser, origin) {
         const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
         const pen = canvas.getContext('2d');
         let hue = 190;
-        setInterval(() => {
+        const draw = () => {
           hue = (hue + 1) % 360;
           const sky = pen.createLinearGradient(0, 0, 640, 480);
           sky.addColorStop(0, `hsl(${hue} 55% 45%)`);
@@ -70,7 +70,8 @@ export async function farEnd(browser, origin) {
           pen.beginPath();
           pen.arc(320, 440, 140, Math.PI, 0);
           pen.fill();
-        }, 40);
+        };
+        setInterval(draw, 40);
         tracks.push(canvas.captureStream(25).getVideoTracks()[0]);
       }
       return tracks;
@@ -88,6 +89,8 @@ export async function farEnd(browser, origin) {
     window.answerTo = async (offer, picture = true) => {
       const peer = await fresh(picture && /^m=video/m.test(offer));
       await peer.setRemoteDescription({ type: 'offer', sdp: offer });
+      // without a picture: video is accepted in both directions all the same
+      for (const transceiver of peer.getTransceivers()) transceiver.direction = 'sendrecv';
       await peer.setLocalDescription(await peer.createAnswer());
       return complete(peer);
     };

@@ -1,7 +1,11 @@
 // A world for a Session without a browser: a WebSocket and a PeerConnection that only remember.
 
+import { webcrypto } from 'node:crypto';
 import { Session } from '../sdk/session.js';
 import { golden } from './golden.mjs';
+
+// Node 18 keeps to itself what browsers have had for long
+globalThis.crypto ??= webcrypto;
 
 export class FakeSocket {
   readyState = 0;

@@ -50,7 +50,8 @@ export async function mockServer({ config = DEMO, onFrame = politely() } = {}) {
   return {
     origin: `http://127.0.0.1:${http.address().port}`,
     peers,
-    only: () => [...peers][0],
+    /** The page that connected last. */
+    last: () => [...peers].at(-1),
     close: () => http.close(),
   };
 }

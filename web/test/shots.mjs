@@ -66,7 +66,7 @@ async function story(shot, page, name) {
   await shot('failure');
   const callId = `in-${Date.now()}`;
   const info = { callId, incoming: true, status: 'RING', caller: '10005', callee: '10006', visibleName: 'Bob 10005', hasAudio: true, hasVideo: name === 'phone-video', mediaProvider: 'WebRTC', isMsrp: false };
-  const peer = server.only();
+  const peer = server.last();
   peer.send('setRemoteSDP', callId, await far.offer(name === 'phone-video'));
   peer.send('notifyIncomingCall', info);
   peer.send('ring', info);

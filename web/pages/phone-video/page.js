@@ -50,7 +50,7 @@ async function open() {
   button('switchCamBtn').addEventListener('click', () => switchDevice('camera'));
   button('switchMicBtn').addEventListener('click', () => switchDevice('mic'));
   for (const picture of [localVideo, remoteVideo]) {
-    picture.addEventListener('playing', () => picture.classList.add('seen'), true);
+    picture.addEventListener('loadeddata', ({ target }) => target instanceof HTMLVideoElement && picture.classList.add('seen'), true);
   }
   setInterval(showStatistics, 1000);
 }
@@ -236,11 +236,12 @@ async function openDevices(otherwise) {
   if (input('listenOnly').checked) return { audio: false, video: false };
   say('call', words.devices);
   const wanted = chosenConstraints();
-  let trouble = '';
+  let trouble = wanted.video ? '' : words.noCamera;
   for (const constraints of wanted.video ? [wanted, { ...wanted, video: false }] : [wanted]) {
     try {
       await Flashphoner.getMediaAccess(constraints, localVideo);
-      say('call', trouble && `${trouble} ${words.soundOnly}`, trouble !== '');
+      say('call', '');
+      if (!constraints.video) notice(`${trouble} ${words.soundOnly}`);
       return constraints;
     } catch (error) {
       trouble = sentenceOf(error);

@@ -24,6 +24,7 @@ export const words = Object.freeze({
   devices: 'Waiting for the browser to open microphone and camera…',
   orListen: 'Tick “Only listen” to call without it.',
   orListenAnswer: 'Tick “Only listen” and answer again to take the call without it.',
+  noCamera: 'No camera was found.',
   soundOnly: 'The call goes with sound only.',
   dialling: (/** @type {string} */ callee) => `Calling ${callee}…`,
   ringing: (/** @type {string} */ callee) => `It rings at ${callee}.`,
