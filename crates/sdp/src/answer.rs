@@ -1,10 +1,9 @@
 //! Incoming calls: what is offered to the browser, and our answer to the INVITE.
 
-use std::collections::BTreeSet;
-
 use crate::description::{Description, Direction, LocalMedia, Media, Origin};
 use crate::fmtp::{h264::H264, opus, telephone_event};
 use crate::format::{Encoding, Format, MediaKind, PayloadType};
+use crate::numbers::Numbers;
 use crate::pairing::{can_pass, event_for, h264, list, pair};
 use crate::plan::{Plan, PlanError, Route};
 use crate::session_lines::sound;
@@ -162,14 +161,21 @@ pub(crate) fn offered_to_browser<'a>(
             failure = failure.or_else(|| Some((kind, needs_encryption(kind, &media.proto))));
             continue;
         }
-        let pairs = browser_codecs(&media.formats, settings, &mut numbers);
+        let mut pairs = browser_codecs(&media.formats, settings);
         let Some((first, _)) = pairs.first() else {
             failure = Some((kind, nothing_passes(kind, media)));
             continue;
         };
-        let event = event_for(&media.formats, first.clock_hz)
+        let mut event = event_for(&media.formats, first.clock_hz)
             .filter(|event| settings.rank(event).is_some())
-            .and_then(|event| browser_event(event, first.clock_hz, &mut numbers));
+            .map(|event| browser_event(event, first.clock_hz));
+        // RFC 8843 §10.1.2: the numbers of one bundle are unique.
+        let mut ours: Vec<&mut Format> = pairs
+            .iter_mut()
+            .map(|(format, _)| format)
+            .chain(&mut event)
+            .collect();
+        numbers.give(&mut ours);
         offered.push(Offered {
             kind,
             sip_media: media,
@@ -189,11 +195,8 @@ pub(crate) fn offered_to_browser<'a>(
     }
 }
 
-fn browser_codecs(
-    sip: &[Format],
-    settings: &CodecSettings,
-    numbers: &mut Numbers,
-) -> Vec<(Format, Format)> {
+/// Each codec of the INVITE that passes, as the browser is to read it.
+fn browser_codecs(sip: &[Format], settings: &CodecSettings) -> Vec<(Format, Format)> {
     let mut pairs: Vec<(Format, Format)> = Vec::new();
     for theirs in sip
         .iter()
@@ -218,17 +221,8 @@ fn browser_codecs(
         let same = |(other, _): &(Format, Format)| {
             pair(other, &format).is_some_and(|(_, distance)| distance == 0)
         };
-        if pairs.iter().any(same) {
-            continue;
-        }
-        if let Some(payload_type) = numbers.take(&format) {
-            pairs.push((
-                Format {
-                    payload_type,
-                    ..format
-                },
-                theirs.clone(),
-            ));
+        if !pairs.iter().any(same) {
+            pairs.push((format, theirs.clone()));
         }
     }
     pairs
@@ -236,40 +230,11 @@ fn browser_codecs(
 
 /// Digits for the browser stand at the clock of its first codec whatever the SIP peer has: Chromium
 /// sends broken ones otherwise. The bridge rescales.
-fn browser_event(sip: &Format, clock_hz: u32, numbers: &mut Numbers) -> Option<Format> {
-    let event = Format {
+fn browser_event(sip: &Format, clock_hz: u32) -> Format {
+    Format {
         clock_hz,
         fmtp: Some(telephone_event::BROWSER.into()),
         ..sip.clone()
-    };
-    let payload_type = numbers.take(&event)?;
-    Some(Format {
-        payload_type,
-        ..event
-    })
-}
-
-/// Payload types of our offer to a browser. Those of one bundle are unique, and dynamic ones lie in
-/// 96..=127: 64..=95 look like RTCP (RFC 5761 §4) and browsers give the low ones to their own.
-#[derive(Default)]
-struct Numbers {
-    taken: BTreeSet<PayloadType>,
-}
-
-impl Numbers {
-    /// The format's own number if a browser takes it and it is free, else the next free one.
-    fn take(&mut self, format: &Format) -> Option<PayloadType> {
-        let own = format.payload_type;
-        let legal = own.get() >= 96 || Format::of_payload_type(own).encoding == format.encoding;
-        let number = if legal && !self.taken.contains(&own) {
-            own
-        } else {
-            (96..=127)
-                .filter_map(PayloadType::new)
-                .find(|number| !self.taken.contains(number))?
-        };
-        self.taken.insert(number);
-        Some(number)
     }
 }
 

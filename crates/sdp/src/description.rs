@@ -268,15 +268,11 @@ impl fmt::Display for Description {
         f.write_str("t=0 0\r\n")?;
         self.media
             .iter()
-            .try_for_each(|media| write_media(f, media, self.addr))
+            .try_for_each(|media| write_media(f, media, self))
     }
 }
 
-fn write_media(
-    f: &mut fmt::Formatter<'_>,
-    media: &Media,
-    session_addr: Option<IpAddr>,
-) -> fmt::Result {
+fn write_media(f: &mut fmt::Formatter<'_>, media: &Media, session: &Description) -> fmt::Result {
     write!(f, "m={} {} {}", media.media_name, media.port, media.proto)?;
     for format in &media.formats {
         write!(f, " {}", format.payload_type)?;
@@ -285,7 +281,7 @@ fn write_media(
         write!(f, " {format}")?;
     }
     f.write_str("\r\n")?;
-    match (media.addr, session_addr) {
+    match (media.addr, session.addr) {
         (Some(addr), session) if session != Some(addr) => write!(f, "c={}\r\n", Address(addr))?,
         // A peer that holds one m-line by address (RFC 3264 §8.4). We never write such a value of
         // our own: offers and answers always carry an address.
@@ -320,7 +316,12 @@ fn write_media(
     if let Some(mid) = &media.mid {
         write!(f, "a=mid:{mid}\r\n")?;
     }
-    if media.rejected() && media.direction == Direction::SendRecv {
+    // A refused line has no direction to speak of, unless the session's would become its own.
+    let inherits = session
+        .session_lines
+        .iter()
+        .any(|line| line.starts_with("a="));
+    if media.rejected() && media.direction == Direction::SendRecv && !inherits {
         return Ok(());
     }
     write!(f, "a={}\r\n", media.direction.name())

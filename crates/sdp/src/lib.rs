@@ -15,6 +15,7 @@ mod clean;
 mod description;
 mod fmtp;
 mod format;
+mod numbers;
 mod offer;
 mod pairing;
 mod parse;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::description::{Description, Direction, LocalMedia, Media, Origin};
 use crate::fmtp::{opus, telephone_event};
 use crate::format::{Encoding, Format, MediaKind, PayloadType};
+use crate::numbers::Numbers;
 use crate::pairing::{can_pass, h264, list, pair};
 use crate::plan::PlanError;
 use crate::session_lines::check_session_lines;
@@ -96,6 +97,7 @@ fn offer(
             continue;
         }
         formats.append(&mut events(&theirs.formats, &formats, settings));
+        Numbers::default().give(&mut formats.iter_mut().collect::<Vec<_>>());
         media.push(Media::ours(*local, direction, formats));
     }
     if media.is_empty() {
@@ -135,31 +137,7 @@ fn sip_codecs(browser: &[Format], settings: &CodecSettings) -> Vec<Format> {
     ranked.sort_by_key(|(rank, _)| *rank);
     let mut codecs: Vec<Format> = ranked.into_iter().map(|(_, format)| format).collect();
     codecs.extend(other_law(&codecs).filter(|format| settings.rank(format).is_some()));
-    renumber(&mut codecs, browser);
     codecs
-}
-
-/// RFC 3551 §6: dynamic payload types are 96 to 127.
-fn renumber(codecs: &mut [Format], browser: &[Format]) {
-    for index in 0..codecs.len() {
-        let codec = &codecs[index];
-        let own = Format::of_payload_type(codec.payload_type);
-        if codec.payload_type.get() < 96 && own.encoding != codec.encoding {
-            let taken = browser.iter().chain(codecs.iter());
-            if let Some(number) = free_number(taken, 96) {
-                codecs[index].payload_type = number;
-            }
-        }
-    }
-}
-
-/// `wanted` if nothing has it, else the first dynamic number that is free.
-fn free_number<'a>(taken: impl Iterator<Item = &'a Format>, wanted: u8) -> Option<PayloadType> {
-    let taken: BTreeSet<PayloadType> = taken.map(|format| format.payload_type).collect();
-    std::iter::once(wanted)
-        .chain(96..=127)
-        .filter_map(PayloadType::new)
-        .find(|number| !taken.contains(number))
 }
 
 /// PCMA where only PCMU is there, and the reverse: the one is made of the other by table.
@@ -209,12 +187,12 @@ fn events(browser: &[Format], codecs: &[Format], settings: &CodecSettings) -> Ve
         match theirs.iter().find(|event| event.clock_hz == clock_hz) {
             Some(event) => events.push((*event).clone()),
             None if clock_hz == 8000 => {
-                let number = free_number(browser.iter().chain(codecs), 101);
-                events.extend(number.map(|payload_type| Format {
+                let payload_type = PayloadType::new(101).unwrap_or(first.payload_type);
+                events.push(Format {
                     payload_type,
                     clock_hz,
                     ..(*first).clone()
-                }));
+                });
             }
             None => {}
         }

@@ -106,10 +106,7 @@ fn read_media(
             own_direction = own_direction.and(Direction::SendOnly);
         }
         Some(Connection::Name(text)) if !by_ice && media.port != 0 => {
-            return Err(error(
-                0,
-                format!("c= gives \"{text}\", which is no IP address"),
-            ));
+            return Err(Unreadable(text.clone()));
         }
         _ => {}
     }

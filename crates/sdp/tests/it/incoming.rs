@@ -88,7 +88,7 @@ video sendrecv: 97 H264/90000 [level-asymmetry-allowed=1;packetization-mode=0;pr
     check_offered(
         LINPHONE_OFFER,
         "audio sendrecv: 96 opus/48000/2 [useinbandfec=1], 0 PCMU/8000, 8 PCMA/8000, 101 telephone-event/48000 [0-15]
-video sendrecv: 97 VP8/90000, 98 H264/90000 [level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f]
+video sendrecv: 98 VP8/90000, 97 H264/90000 [level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f]
 ",
     );
     check_offered(
@@ -160,15 +160,15 @@ fn what_the_browser_put_first_is_used() {
         |answer| {
             answer
                 .replace("SAVPF 96 0 8 101", "SAVPF 8 0 96 101")
-                .replace("SAVPF 97 98", "SAVPF 98 97")
+                .replace("SAVPF 98 97", "SAVPF 97 98")
         },
         "audio: browser 8 PCMA/8000, 0 PCMU/8000, 96 opus/48000/2, 101 telephone-event/48000
   8 PCMA/8000 = PCMA/8000 send 8 recv 8 Pass
   101 telephone-event/48000 = telephone-event/8000 send 100 recv 100 Pass
   sendrecv to 192.0.2.30:7078 rtcp 192.0.2.30:7079, 20 ms
   PCMA/8000 on both legs: passed through by payload type; digits as telephone-event/48000 to the browser and telephone-event/8000 to the SIP side, durations rescaled
-video: browser 98 H264/90000, 97 VP8/90000
-  98 H264/90000 = H264/90000 send 97 recv 97 Pass
+video: browser 97 H264/90000, 98 VP8/90000
+  97 H264/90000 = H264/90000 send 97 recv 97 Pass
   sendrecv to 192.0.2.30:9078 rtcp 192.0.2.30:9079, 20 ms
   H264/90000 (Constrained Baseline, packetization-mode 0) to the browser, H264/90000 (Baseline, packetization-mode 0) to the SIP side: passed through by payload type
 ",

@@ -10,7 +10,7 @@ use sdp::{
 
 use crate::samples::{ALL, local, origin, parsed};
 
-const ROUNDS: usize = 6000;
+const ROUNDS: usize = 4000;
 
 fn settings(rng: &mut ChaCha20Rng) -> CodecSettings {
     if rng.random_bool(0.3) {
@@ -65,6 +65,9 @@ fn ours_is_sound(ours: &Description) {
         text.ends_with("\r\n") && !text.replace("\r\n", "").contains(['\r', '\n']),
         "{text}"
     );
+    // A refused line of theirs is sent back as it came.
+    let lines = text.lines().filter(|line| !line.starts_with("m="));
+    let text = lines.collect::<Vec<_>>().join("\n");
     for word in [
         "0.0.0.0",
         "candidate",
@@ -79,7 +82,7 @@ fn ours_is_sound(ours: &Description) {
         " rtx/",
         " red/",
         "crypto",
-        "IN IP6 ::\r\n",
+        "IN IP6 ::\n",
     ] {
         assert!(!text.contains(word), "{word} in\n{text}");
     }
@@ -128,7 +131,7 @@ fn plan_is_sound(plan: &Plan) {
 }
 
 /// Everything this crate does with a description that someone sent.
-fn use_it(text: &str, rng: &mut ChaCha20Rng) -> Option<()> {
+fn use_it(text: &str, samples: &[Description], rng: &mut ChaCha20Rng) -> Option<()> {
     let theirs = Description::parse(text).ok()?;
     assert_eq!(parsed(&theirs.to_string()), theirs, "{text}");
     let settings = settings(rng);
@@ -151,8 +154,8 @@ fn use_it(text: &str, rng: &mut ChaCha20Rng) -> Option<()> {
             );
         }
         // As an answer to it, whatever it may say.
-        for (_, sample) in ALL {
-            if let Ok(plan) = plan_outgoing(&parsed(sample), &ours, &theirs) {
+        for sample in samples {
+            if let Ok(plan) = plan_outgoing(sample, &ours, &theirs) {
                 plan_is_sound(&plan);
             }
         }
@@ -197,6 +200,10 @@ fn use_it(text: &str, rng: &mut ChaCha20Rng) -> Option<()> {
         plan_is_sound(&plan);
     }
     Some(())
+}
+
+fn samples() -> Vec<Description> {
+    ALL.iter().map(|(_, text)| parsed(text)).collect()
 }
 
 /// Words that hurt.
@@ -287,17 +294,17 @@ fn damaged(rng: &mut ChaCha20Rng) -> String {
 fn the_samples_hold() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     for (name, text) in ALL {
-        assert_eq!(use_it(text, &mut rng), Some(()), "{name}");
+        assert_eq!(use_it(text, &samples(), &mut rng), Some(()), "{name}");
     }
 }
 
 #[test]
 fn damage_never_panics_and_what_is_read_holds() {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
-    let mut read = 0;
+    let (mut read, samples) = (0, samples());
     for _ in 0..ROUNDS {
         let text = damaged(&mut rng);
-        read += usize::from(use_it(&text, &mut rng).is_some());
+        read += usize::from(use_it(&text, &samples, &mut rng).is_some());
     }
     // The damage is not so great that nothing would be tested.
     assert!(
