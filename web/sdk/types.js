@@ -4,9 +4,9 @@
 /**
  * Why something failed. Built where it happened: by the server, or here for what the server cannot know.
  * @typedef {object} Cause
- * @property {number | null} sipCode SIP status code, for example 486
+ * @property {number | null} [sipCode] SIP status code, for example 486
  * @property {string} reason SIP reason phrase, or a short name
- * @property {number | null} q850 Q.850 cause value
+ * @property {number | null} [q850] Q.850 cause value
  * @property {string | null} stage register, resolve, connect, invite, ringing, answer, call, bye, media or input
  * @property {string | null} side browser, gateway or sip
  * @property {string} text a sentence a person can act on

@@ -52,7 +52,11 @@ export async function mockServer({ config = DEMO, onFrame = politely() } = {}) {
     peers,
     /** The page that connected last. */
     last: () => [...peers].at(-1),
-    close: () => http.close(),
+    close() {
+      for (const peer of peers) peer.kill();
+      http.closeAllConnections();
+      http.close();
+    },
   };
 }
 

@@ -27,8 +27,6 @@ before(async () => {
 after(async () => {
   await machine.close();
   server.close();
-  // sockets of pages that were closed in haste
-  setTimeout(() => process.exit(), 500).unref();
 });
 
 /** Opens a page, runs the story, and fails on anything in the console. */

@@ -30,7 +30,6 @@ for (const [size, viewport] of Object.entries(SIZES)) {
 await close();
 await withoutLeave();
 server.close();
-process.exit(0);
 
 async function shoot(name, path, states, { size, viewport, scheme }) {
   const page = await browser.newPage();
