@@ -18,13 +18,18 @@ fn after_a_1xx_cancel_goes_at_once() {
     assert_eq!(cancel.headers.via().unwrap(), invite.headers.via().unwrap());
     assert_eq!((cseq(&cancel), &cancel.uri), (cseq(&invite), &invite.uri));
     assert_eq!(cancel.headers.to().unwrap(), invite.headers.to().unwrap());
-    assert_eq!(cancel.headers.from().unwrap(), invite.headers.from().unwrap());
+    assert_eq!(
+        cancel.headers.from().unwrap(),
+        invite.headers.from().unwrap()
+    );
     bench.reply(&cancel, 200);
     bench.no_event();
     bench.reply(&invite, 487);
     bench.request(Method::Ack);
     let event = bench.event();
-    assert!(matches!(&event, Event::Ended { id: ended, cause } if *ended == id && cause.side == Side::Browser));
+    assert!(
+        matches!(&event, Event::Ended { id: ended, cause } if *ended == id && cause.side == Side::Browser)
+    );
     assert_eq!(cause_of(&event).sip_code, Some(487));
     bench.over();
 }
@@ -148,7 +153,10 @@ fn nothing_is_sent_for_a_call_that_ends_before_its_address_is_known() {
     let (look_up, _) = bench.looked_up.pop_front().unwrap();
     bench.act(|ua, now| ua.end(id, now));
     assert!(matches!(bench.event(), Event::Ended { .. }));
-    bench.input(sip::Input::Resolved { id: look_up, result: Ok(vec![pbx()]) });
+    bench.input(sip::Input::Resolved {
+        id: look_up,
+        result: Ok(vec![pbx()]),
+    });
     bench.silent();
     bench.over();
 }
@@ -163,10 +171,19 @@ fn the_reason_of_end_with_goes_out_and_comes_back() {
     let cause = Cause::new(500, Stage::Media, Side::Gateway, "The media engine failed.");
     bench.act(|ua, now| ua.end_with(id, &cause, now));
     let cancel = bench.request(Method::Cancel);
-    assert_eq!(cancel.headers.get(&HeaderName::Reason), Some("Q.850;cause=41;text=\"Server Internal Error\""));
+    assert_eq!(
+        cancel.headers.get(&HeaderName::Reason),
+        Some("Q.850;cause=41;text=\"Server Internal Error\"")
+    );
     bench.reply(&invite, 487);
     bench.request(Method::Ack);
-    assert_eq!(bench.event(), Event::Ended { id, cause: cause.clone() });
+    assert_eq!(
+        bench.event(),
+        Event::Ended {
+            id,
+            cause: cause.clone()
+        }
+    );
 
     let (id, ..) = bench.established();
     bench.act(|ua, now| ua.end_with(id, &cause, now));

@@ -17,18 +17,33 @@ fn every_early_dialog_is_told_by_its_tag() {
     let mut bench = Bench::new();
     let id = bench.call("192.0.2.10");
     let invite = bench.request(Method::Invite);
-    for (tag, status, media) in [("a", 183, true), ("b", 180, false), ("a", 183, true), ("", 181, false)] {
+    for (tag, status, media) in [
+        ("a", 183, true),
+        ("b", 180, false),
+        ("a", 183, true),
+        ("", 181, false),
+    ] {
         let mut response = answer(&invite, status, tag);
         if tag.is_empty() {
             response.headers.copy(&HeaderName::Subject, &invite.headers);
-            response.headers.set(HeaderName::To, invite.headers.get(&HeaderName::To).unwrap());
+            response
+                .headers
+                .set(HeaderName::To, invite.headers.get(&HeaderName::To).unwrap());
         }
         if media {
             with_sdp(&mut response.headers, &mut response.body);
         }
         bench.receive(&pbx(), &Message::Response(response));
         let sdp = media.then(|| SDP.into());
-        assert_eq!(bench.event(), Event::Progress { id, status, remote_tag: tag.into(), sdp });
+        assert_eq!(
+            bench.event(),
+            Event::Progress {
+                id,
+                status,
+                remote_tag: tag.into(),
+                sdp
+            }
+        );
     }
     bench.silent();
 }
@@ -73,7 +88,10 @@ fn the_first_2xx_wins_and_every_other_is_acked_and_left() {
 fn a_stray_dialog_whose_peer_says_bye_first_is_no_event() {
     let mut bench = Bench::new();
     let (_, invite, _) = bench.established();
-    bench.receive(&pbx(), &Message::Response(picked_up_by(&invite, "b", "<sip:b@198.51.100.2>")));
+    bench.receive(
+        &pbx(),
+        &Message::Response(picked_up_by(&invite, "b", "<sip:b@198.51.100.2>")),
+    );
     bench.request(Method::Ack);
     let ours = bench.request(Method::Bye);
     let theirs = bench.peer_request(&invite, Method::Bye, 1, "b");
@@ -96,7 +114,10 @@ fn a_2xx_after_a_refusal_is_acked_and_left() {
     bench.reply(&invite, 486);
     bench.request(Method::Ack);
     bench.event();
-    bench.receive(&pbx(), &Message::Response(picked_up_by(&invite, "late", "<sip:b@198.51.100.2>")));
+    bench.receive(
+        &pbx(),
+        &Message::Response(picked_up_by(&invite, "late", "<sip:b@198.51.100.2>")),
+    );
     bench.request(Method::Ack);
     let bye = bench.request(Method::Bye);
     bench.reply(&bye, 200);

@@ -22,7 +22,10 @@ fn a_silent_peer_ends_with_timer_b() {
     let mut bench = Bench::new();
     bench.call("192.0.2.10");
     let cause = refused_at(&mut bench, secs(32));
-    assert_eq!(cause.text, "The SIP server 192.0.2.10 did not answer within 32 s (no response to INVITE).");
+    assert_eq!(
+        cause.text,
+        "The SIP server 192.0.2.10 did not answer within 32 s (no response to INVITE)."
+    );
     assert_eq!((cause.sip_code, cause.stage), (Some(408), Stage::Invite));
     assert_eq!(bench.ignore_sent(), 7, "INVITE and six retransmissions");
     bench.over();
@@ -36,7 +39,10 @@ fn a_peer_that_only_says_100_gets_no_longer() {
     bench.reply(&invite, 100);
     bench.event();
     let cause = refused_at(&mut bench, secs(32));
-    assert_eq!(cause.text, "The SIP server 192.0.2.10 took the call but did not connect it within 32 s.");
+    assert_eq!(
+        cause.text,
+        "The SIP server 192.0.2.10 took the call but did not connect it within 32 s."
+    );
     let cancel = bench.request(Method::Cancel);
     bench.reply(&cancel, 200);
     bench.reply(&invite, 487);
@@ -101,7 +107,10 @@ fn dns_failure_is_told_at_once() {
     bench.call("no.such.example");
     let (id, target) = bench.looked_up.pop_front().unwrap();
     assert_eq!(target.to_string(), "no.such.example");
-    bench.input(Input::Resolved { id, result: Err(ResolveError::NotFound) });
+    bench.input(Input::Resolved {
+        id,
+        result: Err(ResolveError::NotFound),
+    });
     let event = bench.event();
     let cause = cause_of(&event);
     assert_eq!(
@@ -117,9 +126,16 @@ fn dns_that_never_answers_is_given_up_after_five_seconds() {
     let mut bench = Bench::new();
     bench.call("slow.example");
     let cause = refused_at(&mut bench, secs(5));
-    assert!(cause.text.ends_with("no DNS server answered in time."), "{}", cause.text);
+    assert!(
+        cause.text.ends_with("no DNS server answered in time."),
+        "{}",
+        cause.text
+    );
     let (id, _) = bench.looked_up.pop_front().unwrap();
-    bench.input(Input::Resolved { id, result: Ok(vec![pbx()]) });
+    bench.input(Input::Resolved {
+        id,
+        result: Ok(vec![pbx()]),
+    });
     bench.silent();
     bench.over();
 }
@@ -133,7 +149,10 @@ fn a_closed_port_is_told_at_once() {
     bench.send_failed(&pbx(), "connection refused");
     let event = bench.event();
     let cause = cause_of(&event);
-    assert_eq!(cause.text, "The SIP server 192.0.2.10 cannot be reached: connection refused.");
+    assert_eq!(
+        cause.text,
+        "The SIP server 192.0.2.10 cannot be reached: connection refused."
+    );
     assert_eq!(cause.stage, Stage::Connect);
     bench.over();
 }
@@ -155,15 +174,29 @@ fn a_transport_error_after_100_changes_nothing() {
 fn without_an_address_of_its_own_the_gateway_says_so() {
     let mut bench = Bench::with({
         let mut config = config();
-        config.contacts.retain(|(transport, addr)| *transport == sip::Transport::Udp && addr.is_ipv4());
+        config
+            .contacts
+            .retain(|(transport, addr)| *transport == sip::Transport::Udp && addr.is_ipv4());
         config
     });
     bench.call("sip:192.0.2.10;transport=tls");
     let event = bench.event();
-    assert!(cause_of(&event).text.contains("no IPv4 address for SIP over TLS"), "{}", cause_of(&event).text);
+    assert!(
+        cause_of(&event)
+            .text
+            .contains("no IPv4 address for SIP over TLS"),
+        "{}",
+        cause_of(&event).text
+    );
     bench.call("[2001:db8::5]");
     let event = bench.event();
-    assert!(cause_of(&event).text.contains("no IPv6 address for SIP over UDP"), "{}", cause_of(&event).text);
+    assert!(
+        cause_of(&event)
+            .text
+            .contains("no IPv6 address for SIP over UDP"),
+        "{}",
+        cause_of(&event).text
+    );
     bench.silent();
     bench.over();
 }

@@ -55,8 +55,9 @@ struct Answer {
     challenge: Challenge,
     /// Requests sent with this nonce.
     uses: u32,
-    /// Answered since [`Auth::begin`].
-    tried: bool,
+    /// Came after [`Auth::begin`]: only the answer to such a challenge says something about the password, an older
+    /// nonce may just have aged.
+    fresh: bool,
 }
 
 /// Why a challenge is not answered.
@@ -104,7 +105,7 @@ impl Auth {
     pub(crate) fn begin(&mut self) {
         self.rounds = 0;
         for answer in &mut self.answers {
-            answer.tried = false;
+            answer.fresh = false;
         }
     }
 
@@ -124,7 +125,7 @@ impl Auth {
             let answer = Answer {
                 challenge: (*challenge).clone(),
                 uses: 0,
-                tried: false,
+                fresh: true,
             };
             let same = |known: &&mut Answer| {
                 known.challenge.realm == challenge.realm && known.challenge.proxy == challenge.proxy
@@ -132,7 +133,7 @@ impl Auth {
             match self.answers.iter_mut().find(same) {
                 // RFC 7616 section 3.3: stale=true says that the password was right and only the nonce too old.
                 Some(known)
-                    if known.tried
+                    if known.fresh
                         && (!challenge.stale || known.challenge.nonce == challenge.nonce) =>
                 {
                     return Err(Refusal::WrongPassword);
@@ -162,7 +163,6 @@ impl Auth {
         };
         for answer in &mut self.answers {
             answer.uses += 1;
-            answer.tried = true;
             let cnonce = format!("{:016x}", rng.next_u64());
             let value = digest::respond(
                 &answer.challenge,

@@ -108,7 +108,11 @@ impl Ua {
             .copy(&HeaderName::ProxyAuthorization, &invite.headers);
         // A 2xx that names no way back still gets its ACK: where the INVITE went.
         let lost = dialog.route_set.is_empty() && !response.headers.has(&HeaderName::Contact);
-        let path = if lost { Path::Known(via.clone()) } else { Path::Unknown };
+        let path = if lost {
+            Path::Known(via.clone())
+        } else {
+            Path::Unknown
+        };
         let fork = Fork {
             dialog,
             via: via.clone(),

@@ -480,17 +480,18 @@ pub(crate) fn response_to(request: &Headers, status: u16, reason: &str, tag: &st
     let mut headers = Headers::new();
     headers.copy(&HeaderName::Via, request);
     headers.copy(&HeaderName::From, request);
-    let to = request.get(&HeaderName::To).unwrap_or_default();
     // 8.2.6.2: "if the To header field in the request did not contain a tag, the URI in the To header field in the
     // response MUST equal the URI in the To header field; additionally, the UAS MUST add a tag to the To header field
     // in the response (with the exception of the 100 (Trying) response, in which a tag MAY be present)."
     let untagged = request.to().is_ok_and(|to| to.tag.is_none());
-    let to = if untagged && status > 100 {
-        format!("{to};tag={tag}")
-    } else {
-        to.to_owned()
-    };
-    headers.push(HeaderName::To, to);
+    if let Some(to) = request.get(&HeaderName::To) {
+        let tag = if untagged && status > 100 {
+            format!(";tag={tag}")
+        } else {
+            String::new()
+        };
+        headers.push(HeaderName::To, format!("{to}{tag}"));
+    }
     headers.copy(&HeaderName::CallId, request);
     headers.copy(&HeaderName::CSeq, request);
     Response {

@@ -1,5 +1,11 @@
 //! A user agent, a clock that only moves when told, and a peer that is played by hand.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::disallowed_methods, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::unwrap_used
+)]
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,8 +17,9 @@ use secrecy::SecretString;
 use sip::digest::{Algorithm, Authorization, Challenge};
 use sip::header::{CSeq, FromTo};
 use sip::{
-    Account, Counts, Event, HeaderName, Hop, Input, Invite, InviteId, Message, Method, Output, RegistrationId, Request,
-    ResolveId, Response, SipUser, Target, TargetPolicy, Timers, Transport, Ua, UaConfig, Uri,
+    Account, Counts, Event, HeaderName, Hop, Input, Invite, InviteId, Message, Method, Output,
+    RegistrationId, Request, ResolveId, Response, SipUser, Target, TargetPolicy, Timers, Transport,
+    Ua, UaConfig, Uri,
 };
 
 pub const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
@@ -26,11 +33,18 @@ pub fn secs(s: u64) -> Duration {
 }
 
 pub fn udp(addr: &str) -> Hop {
-    Hop { transport: Transport::Udp, addr: addr.parse().unwrap(), verified_name: None }
+    Hop {
+        transport: Transport::Udp,
+        addr: addr.parse().unwrap(),
+        verified_name: None,
+    }
 }
 
 pub fn tcp(addr: &str) -> Hop {
-    Hop { transport: Transport::Tcp, ..udp(addr) }
+    Hop {
+        transport: Transport::Tcp,
+        ..udp(addr)
+    }
 }
 
 /// The SIP server of most tests.
@@ -83,6 +97,8 @@ pub struct Bench {
     pub events: VecDeque<Event>,
     pub looked_up: VecDeque<(ResolveId, Target)>,
     branches: u32,
+    /// Answers to broken requests.
+    pub refusals: VecDeque<String>,
 }
 
 impl Bench {
@@ -100,6 +116,7 @@ impl Bench {
             events: VecDeque::new(),
             looked_up: VecDeque::new(),
             branches: 0,
+            refusals: VecDeque::new(),
         }
     }
 
@@ -108,8 +125,18 @@ impl Bench {
         while let Some(output) = self.ua.poll_output() {
             match output {
                 Output::Send { hop, bytes } => {
-                    let message = sip::parse(&bytes).unwrap_or_else(|e| panic!("we sent {e}:\n{bytes:?}"));
-                    self.sent.push_back(Sent { at, hop, message });
+                    match sip::parse(&bytes) {
+                        Ok(message) => self.sent.push_back(Sent { at, hop, message }),
+                        // What answers a broken request repeats what is broken.
+                        Err(_)
+                            if bytes.starts_with(b"SIP/2.0 400")
+                                || bytes.starts_with(b"SIP/2.0 505") =>
+                        {
+                            self.refusals
+                                .push_back(String::from_utf8_lossy(&bytes).into_owned());
+                        }
+                        Err(error) => panic!("we sent {error}:\n{bytes:?}"),
+                    }
                 }
                 Output::Event(event) => self.events.push_back(event),
                 Output::Resolve { id, target } => self.looked_up.push_back((id, target)),
@@ -132,6 +159,22 @@ impl Bench {
         self.now = end;
     }
 
+    /// Lets time pass until something is sent.
+    #[track_caller]
+    pub fn until_sent(&mut self, limit: Duration) {
+        let end = self.now + limit;
+        while self.sent.is_empty() {
+            let (at, _) = self
+                .ua
+                .poll_timeout()
+                .filter(|(at, _)| *at <= end)
+                .expect("nothing sent in time");
+            self.now = self.now.max(at);
+            self.ua.handle_timeout(self.now);
+            self.pump();
+        }
+    }
+
     pub fn act<T>(&mut self, act: impl FnOnce(&mut Ua, Instant) -> T) -> T {
         let result = act(&mut self.ua, self.now);
         self.pump();
@@ -144,7 +187,11 @@ impl Bench {
 
     pub fn receive_bytes(&mut self, from: &Hop, bytes: impl Into<Bytes>) {
         let local = "192.0.2.1:5080".parse().unwrap();
-        self.input(Input::Received { from: from.clone(), local, bytes: bytes.into() });
+        self.input(Input::Received {
+            from: from.clone(),
+            local,
+            bytes: bytes.into(),
+        });
     }
 
     pub fn receive(&mut self, from: &Hop, message: &Message) {
@@ -156,7 +203,10 @@ impl Bench {
     }
 
     pub fn send_failed(&mut self, hop: &Hop, error: &str) {
-        self.input(Input::SendFailed { hop: hop.clone(), error: error.into() });
+        self.input(Input::SendFailed {
+            hop: hop.clone(),
+            error: error.into(),
+        });
     }
 
     // What left.
@@ -170,7 +220,11 @@ impl Bench {
     #[track_caller]
     pub fn request_to(&mut self, method: Method) -> (Hop, Request) {
         match self.sent.pop_front() {
-            Some(Sent { hop, message: Message::Request(request), .. }) if request.method == method => (hop, request),
+            Some(Sent {
+                hop,
+                message: Message::Request(request),
+                ..
+            }) if request.method == method => (hop, request),
             other => panic!("{method} expected, not {other:?}"),
         }
     }
@@ -184,16 +238,22 @@ impl Bench {
     #[track_caller]
     pub fn response_to(&mut self, status: u16) -> (Hop, Response) {
         match self.sent.pop_front() {
-            Some(Sent { hop, message: Message::Response(response), .. }) if response.status == status => {
-                (hop, response)
-            }
+            Some(Sent {
+                hop,
+                message: Message::Response(response),
+                ..
+            }) if response.status == status => (hop, response),
             other => panic!("{status} expected, not {other:?}"),
         }
     }
 
     #[track_caller]
     pub fn silent(&self) {
-        assert!(self.sent.is_empty(), "nothing expected, not {:?}", self.sent);
+        assert!(
+            self.sent.is_empty(),
+            "nothing expected, not {:?}",
+            self.sent
+        );
     }
 
     /// Forgets what left; how many messages that were.
@@ -208,7 +268,11 @@ impl Bench {
 
     #[track_caller]
     pub fn no_event(&self) {
-        assert!(self.events.is_empty(), "no event expected, not {:?}", self.events);
+        assert!(
+            self.events.is_empty(),
+            "no event expected, not {:?}",
+            self.events
+        );
     }
 
     /// Nothing is left, whatever time passes.
@@ -227,20 +291,41 @@ impl Bench {
         self.reply_with(request, status, |_| {});
     }
 
-    pub fn reply_with(&mut self, request: &Request, status: u16, change: impl FnOnce(&mut Response)) {
+    pub fn reply_with(
+        &mut self,
+        request: &Request,
+        status: u16,
+        change: impl FnOnce(&mut Response),
+    ) {
         let mut response = answer(request, status, "peer");
         change(&mut response);
         self.receive(&pbx(), &Message::Response(response));
     }
 
     /// A request of the peer inside the dialog that our INVITE and its answer made.
-    pub fn peer_request(&mut self, invite: &Request, method: Method, cseq: u32, tag: &str) -> Request {
+    pub fn peer_request(
+        &mut self,
+        invite: &Request,
+        method: Method,
+        cseq: u32,
+        tag: &str,
+    ) -> Request {
         let mut request = self.bare(method.clone(), uri_of(&invite.headers));
         let from = invite.headers.to().unwrap().with_tag(tag);
         request.headers.push(HeaderName::From, from);
-        request.headers.push(HeaderName::To, invite.headers.from().unwrap());
-        request.headers.push(HeaderName::CallId, invite.headers.call_id().unwrap());
-        request.headers.push(HeaderName::CSeq, CSeq { number: cseq, method });
+        request
+            .headers
+            .push(HeaderName::To, invite.headers.from().unwrap());
+        request
+            .headers
+            .push(HeaderName::CallId, invite.headers.call_id().unwrap());
+        request.headers.push(
+            HeaderName::CSeq,
+            CSeq {
+                number: cseq,
+                method,
+            },
+        );
         request
     }
 
@@ -248,22 +333,43 @@ impl Bench {
     pub fn fresh_request(&mut self, method: Method, uri: Uri) -> Request {
         let n = self.branches;
         let mut request = self.bare(method.clone(), uri);
-        let from = FromTo::new(Uri::parse("sip:20001@example.com").unwrap()).with_tag(format!("caller{n}"));
-        request.headers.push(HeaderName::From, from.with_display(Some("Bob \"B\"".into())));
-        request.headers.push(HeaderName::To, FromTo::new(Uri::parse("sip:10005@example.com").unwrap()));
-        request.headers.push(HeaderName::CallId, format!("call{n}@192.0.2.10"));
-        request.headers.push(HeaderName::CSeq, CSeq { number: 1, method });
-        request.headers.push(HeaderName::Contact, "<sip:20001@192.0.2.10:5060>");
+        let from = FromTo::new(Uri::parse("sip:20001@example.com").unwrap())
+            .with_tag(format!("caller{n}"));
+        request.headers.push(
+            HeaderName::From,
+            from.with_display(Some("Bob \"B\"".into())),
+        );
+        request.headers.push(
+            HeaderName::To,
+            FromTo::new(Uri::parse("sip:10005@example.com").unwrap()),
+        );
+        request
+            .headers
+            .push(HeaderName::CallId, format!("call{n}@192.0.2.10"));
+        request
+            .headers
+            .push(HeaderName::CSeq, CSeq { number: 1, method });
+        request
+            .headers
+            .push(HeaderName::Contact, "<sip:20001@192.0.2.10:5060>");
         request
     }
 
     fn bare(&mut self, method: Method, uri: Uri) -> Request {
         self.branches += 1;
         let mut headers = sip::Headers::new();
-        let via = format!("SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKpeer{};rport", self.branches);
+        let via = format!(
+            "SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKpeer{};rport",
+            self.branches
+        );
         headers.push(HeaderName::Via, via);
         headers.push(HeaderName::MaxForwards, "70");
-        Request { method, uri, headers, body: Bytes::new() }
+        Request {
+            method,
+            uri,
+            headers,
+            body: Bytes::new(),
+        }
     }
 
     pub fn invite_of_peer(&mut self, uri: Uri) -> Request {
@@ -284,7 +390,13 @@ impl Bench {
         let register = self.request(Method::Register);
         let contact = uri_of(&register.headers);
         self.reply_with(&register, 200, |ok| bind(ok, &register, 300));
-        assert_eq!(self.event(), Event::Registered { id, expires: secs(300) });
+        assert_eq!(
+            self.event(),
+            Event::Registered {
+                id,
+                expires: secs(300)
+            }
+        );
         (id, contact)
     }
 
@@ -330,12 +442,24 @@ impl Bench {
     }
 
     /// A request of the peer in a dialog it began.
-    pub fn in_their_dialog(&mut self, invite: &Request, ok: &Response, method: Method, cseq: u32) -> Request {
+    pub fn in_their_dialog(
+        &mut self,
+        invite: &Request,
+        ok: &Response,
+        method: Method,
+        cseq: u32,
+    ) -> Request {
         let mut request = self.bare(method.clone(), uri_of(&ok.headers));
         request.headers.copy(&HeaderName::From, &invite.headers);
         request.headers.copy(&HeaderName::To, &ok.headers);
         request.headers.copy(&HeaderName::CallId, &invite.headers);
-        request.headers.push(HeaderName::CSeq, CSeq { number: cseq, method });
+        request.headers.push(
+            HeaderName::CSeq,
+            CSeq {
+                number: cseq,
+                method,
+            },
+        );
         request
     }
 
@@ -367,17 +491,28 @@ pub fn answer(request: &Request, status: u16, tag: &str) -> Response {
         headers.copy(&name, &request.headers);
     }
     let to = request.headers.to().unwrap();
-    let to = if status > 100 && to.tag.is_none() { to.with_tag(tag) } else { to };
+    let to = if status > 100 && to.tag.is_none() {
+        to.with_tag(tag)
+    } else {
+        to
+    };
     headers.push(HeaderName::To, to);
     for name in [HeaderName::CallId, HeaderName::CSeq] {
         headers.copy(&name, &request.headers);
     }
-    Response { status, reason: sip::cause::phrase(status).into(), headers, body: Bytes::new() }
+    Response {
+        status,
+        reason: sip::cause::phrase(status).into(),
+        headers,
+        body: Bytes::new(),
+    }
 }
 
 /// A 200 to an INVITE: Contact and SDP.
 pub fn picked_up(response: &mut Response) {
-    response.headers.push(HeaderName::Contact, "<sip:10006@192.0.2.66:5062>");
+    response
+        .headers
+        .push(HeaderName::Contact, "<sip:10006@192.0.2.66:5062>");
     with_sdp(&mut response.headers, &mut response.body);
 }
 
@@ -389,14 +524,20 @@ pub fn with_sdp(headers: &mut sip::Headers, body: &mut Bytes) {
 /// A 200 to a REGISTER: our Contact among others, for so many seconds.
 pub fn bind(ok: &mut Response, register: &Request, seconds: u32) {
     let ours = uri_of(&register.headers);
-    ok.headers.push(HeaderName::Contact, "<sip:other@192.0.2.99>;expires=7");
-    ok.headers.push(HeaderName::Contact, format!("<{ours}>;expires={seconds}"));
+    ok.headers
+        .push(HeaderName::Contact, "<sip:other@192.0.2.99>;expires=7");
+    ok.headers
+        .push(HeaderName::Contact, format!("<{ours}>;expires={seconds}"));
 }
 
 pub fn challenge(response: &mut Response, nonce: &str, stale: bool) {
     let mut challenge = Challenge::new("example.com", nonce, Algorithm::Md5);
     challenge.stale = stale;
-    let name = if response.status == 407 { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
+    let name = if response.status == 407 {
+        HeaderName::ProxyAuthenticate
+    } else {
+        HeaderName::WwwAuthenticate
+    };
     response.headers.push(name, challenge);
 }
 
@@ -404,22 +545,37 @@ pub fn challenge(response: &mut Response, nonce: &str, stale: bool) {
 #[track_caller]
 pub fn credentials(request: &Request) -> Authorization {
     let text = request.headers.get(&HeaderName::Authorization);
-    let text = text.or_else(|| request.headers.get(&HeaderName::ProxyAuthorization)).expect("credentials");
+    let text = text
+        .or_else(|| request.headers.get(&HeaderName::ProxyAuthorization))
+        .expect("credentials");
     let answer = Authorization::parse(text).unwrap().unwrap();
     let password = SecretString::from("demo");
-    assert!(sip::digest::check(&answer, "10005", &password, &request.method, &request.body));
+    assert!(sip::digest::check(
+        &answer,
+        "10005",
+        &password,
+        &request.method,
+        &request.body
+    ));
     assert_eq!(answer.uri, request.uri.to_string());
     answer
 }
 
 pub fn without_credentials(request: &Request) -> bool {
-    !request.headers.has(&HeaderName::Authorization) && !request.headers.has(&HeaderName::ProxyAuthorization)
+    !request.headers.has(&HeaderName::Authorization)
+        && !request.headers.has(&HeaderName::ProxyAuthorization)
 }
 
 /// The Contact of a message.
 #[track_caller]
 pub fn uri_of(headers: &sip::Headers) -> Uri {
-    headers.contacts().unwrap().first().expect("a Contact").uri.clone()
+    headers
+        .contacts()
+        .unwrap()
+        .first()
+        .expect("a Contact")
+        .uri
+        .clone()
 }
 
 pub fn cseq(request: &Request) -> u32 {
@@ -434,7 +590,9 @@ pub fn branch(headers: &sip::Headers) -> String {
 #[track_caller]
 pub fn cause_of(event: &Event) -> &sip::Cause {
     match event {
-        Event::Refused { cause, .. } | Event::Ended { cause, .. } | Event::RegistrationFailed { cause, .. } => cause,
+        Event::Refused { cause, .. }
+        | Event::Ended { cause, .. }
+        | Event::RegistrationFailed { cause, .. } => cause,
         other => panic!("a failure expected, not {other:?}"),
     }
 }
