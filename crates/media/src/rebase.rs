@@ -304,13 +304,16 @@ impl Rebase {
                 Standing::Jump
             };
         }
-        // A late packet is older; in video a little newer, for frames may be sent out of order.
+        // A late packet is older; in video a little newer, for frames may be sent out of order. One
+        // of the present event may have any timestamp, if the event has a clock of its own.
         let newest_ms = if payload == Payload::Video {
             DRIFT_MS
         } else {
             0
         };
-        if step < -STALE || step < 0 && !(-60_000..=newest_ms).contains(&moved_ms) {
+        let older = (-60_000..=newest_ms).contains(&moved_ms)
+            || source.event.is_some_and(|(old, _)| old == header.timestamp);
+        if step < -STALE || step < 0 && !older {
             return Standing::Jump;
         }
         let number = source.highest + i64::from(step);
@@ -421,10 +424,6 @@ impl Rebase {
             _ => header.marker,
         };
         if let Payload::Event { .. } = payload {
-            // Two events are two: their timestamps must differ.
-            if source.event.is_some_and(|(_, new)| new == timestamp) {
-                timestamp = timestamp.wrapping_add(1);
-            }
             source.event = Some((header.timestamp, timestamp));
         }
         // An event in a clock of its own says nothing about the audio's timestamps.
@@ -448,7 +447,7 @@ impl Rebase {
             sequence,
             timestamp,
             marker,
-            switched: jumped,
+            switched: jumped && !foreign,
         })
     }
 

@@ -9,7 +9,7 @@ use common::*;
 fn a_fresh_leg_starts_below_65536_and_hears_no_stale_media() {
     let mut world = World::connected(&pcmu_plan());
     let mut source = Source::new(0, 160);
-    talk(&mut world, &mut source, 60_000);
+    talk(&mut world, &mut source, 70_000);
     world.take();
     let now = world.now();
     assert!(world.bridge.browser_down(now).is_some());
@@ -19,7 +19,7 @@ fn a_fresh_leg_starts_below_65536_and_hears_no_stale_media() {
     talk(&mut world, &mut source, 10);
     let heard = world.to_browser();
     assert!(heard[0].sequence < 65_536);
-    assert_eq!(count(&heard[0].payload), 60_100);
+    assert_eq!(count(&heard[0].payload), 70_100);
     check_smooth(&heard, 8000, 0);
 }
 

@@ -137,6 +137,30 @@ fn video_is_kept_from_the_last_key_frame_on() {
     assert_eq!(numbers, (20..30).collect::<Vec<_>>());
 }
 
+/// Parameter sets, picture in two slices: one frame, kept from its first packet.
+#[test]
+fn an_h264_key_frame_is_kept_with_its_parameter_sets() {
+    let mut plan = opus_vp8_plan();
+    plan.media[1].routes = vec![route(
+        format(96, "H264", 90_000),
+        format(97, "H264", 90_000),
+    )];
+    let mut world = World::quiet();
+    world.connect(&plan);
+    let mut source = Source::new(97, 0);
+    for payload in [0x41, 0x67, 0x68, 0x65, 0x65, 0x41] {
+        if payload == 0x67 || payload == 0x41 {
+            source.header.timestamp += 3000;
+            world.wait_ms(33);
+        }
+        world.sip(Video, &source.next_with(&[payload, 0]));
+    }
+    world.browser_up();
+    let heard = world.to_browser();
+    let units: Vec<u8> = heard.iter().map(|packet| packet.payload[0]).collect();
+    assert_eq!(units, [0x67, 0x68, 0x65, 0x65, 0x41]);
+}
+
 #[test]
 fn video_without_a_key_frame_is_not_kept_and_one_is_asked_for() {
     let mut world = World::quiet();
@@ -148,7 +172,8 @@ fn video_without_a_key_frame_is_not_kept_and_one_is_asked_for() {
     }
     world.take();
     world.browser_up();
-    world.wait_ms(600);
+    assert_eq!(world.to_browser(), []);
+    world.wait_ms(1100);
     let asked = world.rtcp_to_sip();
     assert!(
         asked

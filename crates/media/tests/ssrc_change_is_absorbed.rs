@@ -60,6 +60,17 @@ fn stragglers_of_the_old_source_do_not_switch_back() {
 }
 
 #[test]
+fn two_sources_in_one_moment_have_two_timestamps() {
+    let mut world = World::connected(&pcmu_plan());
+    let mut source = Source::new(0, 160);
+    for ssrc in [1, 2, 3] {
+        source.header.ssrc = ssrc;
+        world.sip(Audio, &source.next());
+    }
+    check_smooth(&world.to_browser(), 8000, 0);
+}
+
+#[test]
 fn a_source_that_comes_back_is_heard() {
     let mut world = World::connected(&pcmu_plan());
     let mut one = Source::new(0, 160);

@@ -67,9 +67,9 @@ fn one_event_has_one_timestamp_even_if_it_is_long() {
     );
 }
 
-#[test]
-fn durations_and_timestamps_cross_between_clocks() {
-    let plan = Plan {
+/// Opus on both legs; telephone-event at 48 kHz in the browser, at 8 kHz at the SIP peer.
+fn two_clocks() -> Plan {
+    Plan {
         media: vec![media(
             Audio,
             PEER,
@@ -81,8 +81,33 @@ fn durations_and_timestamps_cross_between_clocks() {
                 ),
             ],
         )],
-    };
-    let mut world = World::connected(&plan);
+    }
+}
+
+#[test]
+fn a_late_packet_of_an_event_belongs_to_it() {
+    for (plan, payload_type) in [(pcmu_plan(), 0), (two_clocks(), 96)] {
+        let mut world = World::connected(&plan);
+        let mut source = Source::new(payload_type, 160);
+        talk(&mut world, &mut source, 3);
+        source.header.payload_type = 101;
+        source.step = 0;
+        let event = |n: u8| [5, 10, 0, n];
+        let packets = [1, 2, 3].map(|n| source.next_with(&event(n * 0x50)));
+        for n in [0, 2, 1] {
+            world.sip(Audio, &packets[n]);
+            world.wait_ms(20);
+        }
+        let heard = world.to_browser();
+        assert_eq!(heard[4].sequence, heard[3].sequence + 2);
+        assert_eq!(heard[5].sequence, heard[3].sequence + 1);
+        assert!(heard[3..].iter().all(|p| p.timestamp == heard[3].timestamp));
+    }
+}
+
+#[test]
+fn durations_and_timestamps_cross_between_clocks() {
+    let mut world = World::connected(&two_clocks());
     let mut source = Source::new(96, 960);
     talk(&mut world, &mut source, 10);
     press(&mut world, &mut source, 101, 200, 8000);
@@ -114,6 +139,26 @@ fn durations_and_timestamps_cross_between_clocks() {
     let sent = world.to_sip();
     assert_eq!(sent[0].1.payload_type, 101);
     assert_eq!(sent[0].1.payload[..], [1, 0x8a, 0x06, 0x40]);
+}
+
+/// Some devices count the timestamps of events in the events' clock.
+#[test]
+fn an_event_in_a_time_of_its_own_does_not_touch_the_audio() {
+    let mut world = World::connected(&two_clocks());
+    let mut source = Source::new(96, 960);
+    talk(&mut world, &mut source, 10);
+    let mut audio = source.clone();
+    source.header.timestamp = 3_000_000_000;
+    press(&mut world, &mut source, 101, 100, 8000);
+    audio.header.sequence = source.header.sequence;
+    audio.header.timestamp += 5 * 960;
+    talk(&mut world, &mut audio, 10);
+    let heard = world.to_browser();
+    let audio: Vec<&OutRtp> = heard.iter().filter(|p| p.payload_type == 111).collect();
+    assert_eq!(audio.len(), 20);
+    let step = audio[10].timestamp.wrapping_sub(audio[9].timestamp);
+    assert_eq!(step, 6 * 960);
+    assert_eq!(world.bridge.counters().audio.switches, 1);
 }
 
 #[test]

@@ -26,6 +26,20 @@ fn a_jump_by_half_the_range_either_way_is_projected_from_time() {
 }
 
 #[test]
+fn a_late_packet_from_before_the_jump_is_dropped() {
+    let mut world = World::connected(&pcmu_plan());
+    let mut source = Source::new(0, 160);
+    talk(&mut world, &mut source, 5);
+    let late = source.next();
+    source.header.timestamp += 40_000;
+    talk(&mut world, &mut source, 1);
+    world.sip(Audio, &late);
+    talk(&mut world, &mut source, 5);
+    assert_eq!(world.to_browser().len(), 11);
+    assert_eq!(world.bridge.counters().audio.too_late, 1);
+}
+
+#[test]
 fn jitter_is_not_a_jump() {
     let mut world = World::connected(&pcmu_plan());
     let mut source = Source::new(0, 160);

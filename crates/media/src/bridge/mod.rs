@@ -398,6 +398,12 @@ impl Bridge {
         Counters { audio, video }
     }
 
+    /// Where media of the selected stream goes, once that is known.
+    pub fn peer(&self, kind: MediaKind) -> Option<SocketAddr> {
+        let stream = self.streams.get(&self.selected?)?;
+        stream.remotes[index(kind)].as_ref()?.latch.target()
+    }
+
     /// Our SSRCs toward the SIP peer, audio and video.
     pub fn ssrcs(&self) -> [u32; 2] {
         self.lines.each_ref().map(Line::ssrc)
