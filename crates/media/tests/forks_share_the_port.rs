@@ -99,3 +99,24 @@ fn unknown_streams_are_ignored() {
     talk(&mut world, &mut Source::new(0, 160), 1);
     assert_eq!(world.to_browser().len(), 1);
 }
+
+/// Ringback of the first fork that still waits for the browser is not what the callee says.
+#[test]
+fn what_waited_of_the_first_fork_is_not_played_once_another_is_selected() {
+    let mut world = World::quiet();
+    world.connect(&pcmu_plan());
+    talk(&mut world, &mut Source::new(0, 160), 20);
+    let now = world.now();
+    world.bridge.connect_sip(2, &other_plan(), now);
+    world.bridge.select_stream(2, now);
+    let mut callee = Source::new(0, 160);
+    callee.header.ssrc = 2;
+    for _ in 0..5 {
+        world.sip_from(Audio, addr(OTHER), &callee.next());
+        world.wait_ms(20);
+    }
+    world.browser_up();
+    let heard = world.to_browser();
+    assert_eq!(heard.len(), 5);
+    check_smooth(&heard, 8000, 0);
+}
