@@ -1,7 +1,7 @@
 //! Incoming calls: what is offered to the browser, and our answer to the INVITE.
 
 use crate::description::{Description, Direction, LocalMedia, Media, Origin};
-use crate::fmtp::{h264::H264, opus, telephone_event};
+use crate::fmtp::{h264::H264, opus, telephone_event, vp8};
 use crate::format::{Encoding, Format, MediaKind, PayloadType};
 use crate::numbers::Numbers;
 use crate::pairing::{can_pass, event_for, h264, list, pair};
@@ -124,7 +124,7 @@ fn answer_format(route: &Route) -> Format {
         )),
         Encoding::Opus => opus::relayed(browser),
         Encoding::TelephoneEvent => Some(telephone_event::answered(route.sip.fmtp.as_deref())),
-        Encoding::Vp8 => browser.map(str::to_owned),
+        Encoding::Vp8 => vp8::relayed(browser),
         _ => None,
     };
     Format {
@@ -205,7 +205,7 @@ fn browser_codecs(sip: &[Format], settings: &CodecSettings) -> Vec<(Format, Form
         let fmtp = match theirs.encoding {
             Encoding::Opus => opus::relayed(theirs.fmtp.as_deref()),
             Encoding::H264 => Some(h264(theirs).for_browser()),
-            Encoding::Vp8 => theirs.fmtp.clone(),
+            Encoding::Vp8 => vp8::relayed(theirs.fmtp.as_deref()),
             _ => None,
         };
         let channels = if theirs.encoding == Encoding::Opus {

@@ -89,10 +89,8 @@ impl Clean {
                 seen.connection = true;
                 self.push(number, "c", value);
             }
-            "b" if is_bandwidth(value) => {
-                if in_session {
-                    seen.before_time.push(format!("b={value}"));
-                }
+            "b" if in_session && is_bandwidth(value) => {
+                seen.before_time.push(format!("b={value}"));
             }
             "a" if !value.is_empty() => {
                 if in_session {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::description::{Description, Direction, LocalMedia, Media, Origin};
-use crate::fmtp::{opus, telephone_event};
+use crate::fmtp::{opus, telephone_event, vp8};
 use crate::format::{Encoding, Format, MediaKind, PayloadType};
 use crate::numbers::Numbers;
 use crate::pairing::{can_pass, h264, list, pair};
@@ -158,8 +158,9 @@ fn other_law(codecs: &[Format]) -> Option<Format> {
 fn for_sip(format: &Format) -> Format {
     let fmtp = match format.encoding {
         Encoding::Opus => opus::relayed(format.fmtp.as_deref()),
+        Encoding::Vp8 => vp8::relayed(format.fmtp.as_deref()),
         Encoding::H264 => Some(h264(format).offer_to_sip()),
-        _ => format.fmtp.clone(),
+        _ => None,
     };
     Format {
         fmtp,

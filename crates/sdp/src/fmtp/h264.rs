@@ -86,7 +86,9 @@ impl H264 {
                 "profile-level-id" => h264.profile_level = profile_level(value),
                 "packetization-mode" => h264.mode = value.parse().unwrap_or(u8::MAX),
                 "level-asymmetry-allowed" => h264.asymmetry = value == "1",
-                "sprop-parameter-sets" => h264.sprop = Some(value.to_owned()),
+                "sprop-parameter-sets" if is_base64_list(value) => {
+                    h264.sprop = Some(value.to_owned())
+                }
                 _ => {}
             }
         }
@@ -187,6 +189,11 @@ impl H264 {
             self.mode
         )
     }
+}
+
+fn is_base64_list(text: &str) -> bool {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=,".contains(&byte);
+    !text.is_empty() && text.bytes().all(sound)
 }
 
 fn profile_level(text: &str) -> Option<(u8, u8, Level)> {

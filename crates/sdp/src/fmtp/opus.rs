@@ -1,8 +1,6 @@
 //! Opus parameters (RFC 7587 §6.1). They say what the writer wants to receive, so each leg is told
 //! those of the other.
 
-use super::parameters;
-
 /// Those with a number for a value.
 const KNOWN: [&str; 9] = [
     "maxplaybackrate",
@@ -16,20 +14,9 @@ const KNOWN: [&str; 9] = [
     "usedtx",
 ];
 
-/// The parameters of RFC 7587 among those given, in order, each once; `None` if there is none.
+/// What one leg is told of the other's wishes.
 pub(crate) fn relayed(fmtp: Option<&str>) -> Option<String> {
-    let mut relayed: Vec<(String, &str)> = Vec::new();
-    for (name, value) in parameters(fmtp?) {
-        let fresh = relayed.iter().all(|(other, _)| *other != name);
-        if fresh && KNOWN.contains(&name.as_str()) && value.parse::<u32>().is_ok() {
-            relayed.push((name, value));
-        }
-    }
-    let text: Vec<String> = relayed
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    (!text.is_empty()).then(|| text.join(";"))
+    super::relayed(fmtp, &KNOWN)
 }
 
 #[cfg(test)]

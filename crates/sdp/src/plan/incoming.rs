@@ -44,8 +44,8 @@ pub fn plan_incoming(
         .iter()
         .flat_map(|ours| ours.sip_media.formats.clone())
         .collect();
-    let error = nothing_in_common(&[], &sip);
-    Err(error)
+    // The browser refused every line.
+    Err(nothing_in_common(&[], &sip))
 }
 
 fn plan_media(

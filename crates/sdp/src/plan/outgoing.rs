@@ -1,8 +1,8 @@
 //! Plan of a call whose SIP side answers our offer: an outgoing one, or one whose INVITE had no SDP.
 
-use super::{MediaPlan, Plan, PlanError, RemoteMedia, reason};
+use super::{MediaPlan, Plan, PlanError, RemoteMedia, Route, reason};
 use crate::description::{Description, Media, PTIME_MS};
-use crate::fmtp::{h264::H264, opus, telephone_event};
+use crate::fmtp::{h264::H264, opus, telephone_event, vp8};
 use crate::format::{Encoding, Format, MediaKind};
 use crate::offer::is_first;
 use crate::pairing::{SipFormat, event_for, h264, join, join_events, nothing_in_common, pair};
@@ -77,20 +77,14 @@ fn plan(
     if media.iter().any(|media| media.accepted) {
         return Ok(Plan { media });
     }
-    let all = |description: &Description| -> Vec<Format> {
-        description
-            .media
-            .iter()
-            .flat_map(|media| media.formats.clone())
-            .collect()
+    let formats = |media: &mut dyn Iterator<Item = &Media>| -> Vec<Format> {
+        media.flat_map(|media| media.formats.clone()).collect()
     };
-    Err(match nothing_in_common(&all(browser), &[]) {
-        PlanError::NoCommonCodec { browser, .. } => PlanError::NoCommonCodec {
-            browser,
-            sip: "nothing".into(),
-        },
-        error => error,
-    })
+    let theirs = formats(&mut answer.media.iter().filter(|media| !media.rejected()));
+    Err(nothing_in_common(
+        &formats(&mut browser.media.iter()),
+        &theirs,
+    ))
 }
 
 /// The m-line that answers ours: the one in the same place (RFC 3264 §6), else, since there are
@@ -121,19 +115,10 @@ fn plan_media(
         .iter()
         .filter_map(|format| agreed(format, &ours.formats))
         .collect();
-    let mut routes = join(&browser.formats, &sip);
-    if leg == BrowserLeg::HasAnswered {
-        // The browser sends what it put first, whatever the SIP side would like better.
-        let sent = browser.formats.iter().find(|format| format.is_codec());
-        let sent = sent.map(|format| format.payload_type);
-        routes.sort_by_key(|route| Some(route.browser.payload_type) != sent);
-        if routes
-            .first()
-            .is_none_or(|first| Some(first.browser.payload_type) != sent)
-        {
-            routes.clear();
-        }
-    }
+    let mut routes = match leg {
+        BrowserLeg::WeAnswer => join(&browser.formats, &sip),
+        BrowserLeg::HasAnswered => join_sent(&browser.formats, &sip),
+    };
     let Some(used) = routes.first().cloned() else {
         return Err(nothing_in_common(&browser.formats, &theirs.formats));
     };
@@ -187,6 +172,19 @@ fn plan_media(
     })
 }
 
+/// The browser sends what it put first, whatever the SIP side would like better; the rest of its
+/// formats it can at least be sent.
+fn join_sent(browser: &[Format], sip: &[SipFormat]) -> Vec<Route> {
+    let Some(sent) = browser.iter().position(Format::is_codec) else {
+        return Vec::new();
+    };
+    let mut routes = join(&browser[sent..=sent], sip);
+    if !routes.is_empty() {
+        routes.append(&mut join(&browser[sent + 1..], sip));
+    }
+    routes
+}
+
 /// The format of an answer with the number we offered it under; `None` if we did not offer it.
 ///
 /// A number without an rtpmap means what we offered under it. A peer that keeps the number but
@@ -227,6 +225,11 @@ fn agreed(theirs: &Format, offered: &[Format]) -> Option<SipFormat> {
 fn answer_fmtp(browser: &Format, sip: Option<&Format>) -> Option<String> {
     let theirs = sip.and_then(|sip| sip.fmtp.as_deref());
     let same = sip.is_some_and(|sip| sip.encoding == browser.encoding);
+    let wishes = if same {
+        theirs
+    } else {
+        browser.fmtp.as_deref()
+    };
     match browser.encoding {
         Encoding::H264 => {
             let offered = h264(browser);
@@ -235,17 +238,8 @@ fn answer_fmtp(browser: &Format, sip: Option<&Format>) -> Option<String> {
                 None => H264::answer_to_browser(&offered, &offered),
             })
         }
-        Encoding::Opus => opus::relayed(if same {
-            theirs
-        } else {
-            browser.fmtp.as_deref()
-        }),
-        Encoding::Vp8 => (if same {
-            theirs
-        } else {
-            browser.fmtp.as_deref()
-        })
-        .map(str::to_owned),
+        Encoding::Opus => opus::relayed(wishes),
+        Encoding::Vp8 => vp8::relayed(wishes),
         Encoding::TelephoneEvent => Some(telephone_event::BROWSER.into()),
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! Negotiation as text: what goes in, what comes out. No ports are opened.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod hold;
 mod incoming;
