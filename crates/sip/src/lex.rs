@@ -6,6 +6,9 @@ use crate::Error;
 /// Most parameters one list may have; more is an attack, not a message.
 pub(crate) const MAX_PARAMS: usize = 100;
 
+/// Most values of one kind (Via, Route, Contact) a message may have: memory stays a small multiple of the input.
+pub(crate) const MAX_VALUES: usize = 200;
+
 /// Reads a header value from left to right.
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner<'a> {
@@ -75,14 +78,13 @@ impl<'a> Scanner<'a> {
 
     /// The text of a host: up to the closing bracket if it begins with one, else while `wanted` holds.
     pub(crate) fn host(&mut self, wanted: impl Fn(u8) -> bool) -> &'a str {
-        let rest = self.rest();
-        match rest.find(']') {
-            Some(end) if rest.starts_with('[') => {
-                self.at += end + 1;
-                rest.get(..=end).unwrap_or("")
-            }
-            _ => self.take_while(wanted),
+        if self.peek() != Some(b'[') {
+            return self.take_while(wanted);
         }
+        let rest = self.rest();
+        let end = rest.find(']').map_or(rest.len(), |at| at + 1);
+        self.at += end;
+        rest.get(..end).unwrap_or("")
     }
 
     pub(crate) fn token(&mut self, what: &'static str) -> Result<&'a str, Error> {

@@ -291,3 +291,38 @@ fn an_answer_without_its_parts_is_wrong() {
         ..good
     }));
 }
+
+/// What hashes right is still wrong under another name, or with less than the RFC asks for.
+#[test]
+fn a_right_hash_is_not_enough() {
+    let challenge = Challenge::new("r", "n", Algorithm::Md5);
+    let password = SecretString::from("x");
+    let good = answer(&challenge, "u", &password, &Method::Invite, "sip:a@b", "c");
+    let verdict = |answer: Authorization| {
+        let response = response(&answer, "u", &password, &Method::Invite, b"");
+        check(
+            &Authorization { response, ..answer },
+            "u",
+            &password,
+            &Method::Invite,
+            b"",
+        )
+    };
+    assert!(verdict(good.clone()));
+    assert!(!verdict(Authorization {
+        username: "v".into(),
+        ..good.clone()
+    }));
+    assert!(!verdict(Authorization {
+        cnonce: None,
+        ..good.clone()
+    }));
+    assert!(!verdict(Authorization {
+        nc: None,
+        ..good.clone()
+    }));
+    assert!(!verdict(Authorization {
+        qop: Some("x".into()),
+        ..good
+    }));
+}

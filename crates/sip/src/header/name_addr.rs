@@ -2,7 +2,7 @@
 use std::fmt;
 
 use super::Params;
-use crate::lex::{Scanner, write_quoted};
+use crate::lex::{MAX_VALUES, Scanner, write_quoted};
 use crate::{Error, Uri};
 
 /// A display name, a URI, header parameters.
@@ -57,6 +57,9 @@ impl NameAddr {
         let mut scanner = Scanner::new(text);
         let mut values = vec![Self::scan(&mut scanner)?];
         while scanner.eat_separator(b',') {
+            if values.len() == MAX_VALUES {
+                return Err(scanner.fail("there are too many values"));
+            }
             values.push(Self::scan(&mut scanner)?);
         }
         scanner.finish("unexpected text after the address")?;

@@ -3,7 +3,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::Params;
-use crate::lex::Scanner;
+use crate::lex::{MAX_VALUES, Scanner};
 use crate::{Error, Host};
 
 /// One hop a request came through.
@@ -38,6 +38,9 @@ impl Via {
         let mut scanner = Scanner::new(text);
         let mut vias = vec![Self::scan(&mut scanner)?];
         while scanner.eat_separator(b',') {
+            if vias.len() == MAX_VALUES {
+                return Err(scanner.fail("there are too many values"));
+            }
             vias.push(Self::scan(&mut scanner)?);
         }
         scanner.finish("unexpected text after the Via")?;

@@ -208,6 +208,7 @@ impl Headers {
                 }
                 Contacts::List(more) => list.extend(more),
             }
+            check_count(list.len(), &HeaderName::Contact)?;
         }
         Ok(Contacts::List(list))
     }
@@ -319,9 +320,17 @@ impl Headers {
         let mut all = Vec::new();
         for value in self.get_all(&name) {
             all.extend(parse(value).map_err(|error| error.in_header(name.clone()))?);
+            check_count(all.len(), &name)?;
         }
         Ok(all)
     }
+}
+
+fn check_count(count: usize, name: &HeaderName) -> Result<(), Error> {
+    if count <= lex::MAX_VALUES {
+        return Ok(());
+    }
+    Err(Error::malformed("there are too many values", 0).in_header(name.clone()))
 }
 
 impl<'a> IntoIterator for &'a Headers {

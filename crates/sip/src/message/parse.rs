@@ -37,6 +37,9 @@ pub(crate) fn frame_length(bytes: &[u8], limit: usize) -> Result<usize, Error> {
     length.map_err(|error| head.refuse(error))
 }
 
+/// Most header lines a message may have.
+const MAX_HEADERS: usize = 500;
+
 /// A message cut into lines.
 struct Head<'a> {
     start: Result<Start, Error>,
@@ -93,6 +96,11 @@ impl<'a> Head<'a> {
 
     fn read_headers(&mut self, mut rest: &[u8], mut line: u32) {
         while let Some(first) = next_line(&mut rest) {
+            if self.lines.len() == MAX_HEADERS {
+                self.problem
+                    .get_or_insert(Error::malformed("there are too many headers", 0).on_line(line));
+                return;
+            }
             let mut text = Cow::Borrowed(first);
             let start = line;
             line = line.saturating_add(1);

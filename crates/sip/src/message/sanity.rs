@@ -10,7 +10,7 @@ use super::{Headers, Method};
 use crate::Error;
 use crate::error::ErrorKind;
 use crate::header::{CSeq, Contacts, ContentType, FromTo, HeaderName, Route, Via};
-use crate::lex::number;
+use crate::lex::{MAX_VALUES, number};
 
 /// Each stands at least once.
 const MANDATORY: [HeaderName; 5] = [
@@ -65,13 +65,17 @@ pub(super) fn check(
                 .on_line(line));
         }
     }
+    let mut values = 0;
     for (index, header) in headers.iter().enumerate() {
         let place = |error: Error| {
             error
                 .in_header(header.name().clone())
                 .on_line(lines.get(index).copied().unwrap_or(0))
         };
-        check_header(header.name(), header.value(), method).map_err(place)?;
+        values += check_header(header.name(), header.value(), method).map_err(place)?;
+        if values > MAX_VALUES {
+            return Err(place(Error::malformed("there are too many values", 0)));
+        }
     }
     headers
         .contacts()
@@ -102,32 +106,36 @@ pub(super) fn content_length(headers: &Headers, lines: &[u32]) -> Result<Option<
     Ok(found)
 }
 
-fn check_header(name: &HeaderName, value: &str, method: Option<&Method>) -> Result<(), Error> {
+/// Checks one value; gives how many elements its list has, 0 where it is none.
+fn check_header(name: &HeaderName, value: &str, method: Option<&Method>) -> Result<usize, Error> {
     match (name, method) {
-        (HeaderName::Via, _) => Via::parse_list(value).map(drop),
-        (HeaderName::From | HeaderName::To, _) => FromTo::parse(value).map(drop),
-        (HeaderName::CallId, _) => check_call_id(value),
+        (HeaderName::Via, _) => return Ok(Via::parse_list(value)?.len()),
+        (HeaderName::Route | HeaderName::RecordRoute, _) => {
+            return Ok(Route::parse_list(value)?.len());
+        }
+        (HeaderName::Contact, Some(method)) => match Contacts::parse(value)? {
+            Contacts::Star if *method != Method::Register => {
+                return Err(Error::malformed("a star outside REGISTER", 1));
+            }
+            Contacts::Star => {}
+            Contacts::List(list) => return Ok(list.len()),
+        },
+        (HeaderName::From | HeaderName::To, _) => drop(FromTo::parse(value)?),
+        (HeaderName::CallId, _) => check_call_id(value)?,
         (HeaderName::CSeq, method) => {
             let cseq = CSeq::parse(value)?;
             if method.is_some_and(|method| *method != cseq.method) {
                 return Err(Error::new(ErrorKind::MethodMismatch, 0));
             }
-            Ok(())
         }
-        (HeaderName::Route | HeaderName::RecordRoute, _) => Route::parse_list(value).map(drop),
-        (HeaderName::Contact, Some(method)) => match Contacts::parse(value)? {
-            Contacts::Star if *method != Method::Register => {
-                Err(Error::malformed("a star outside REGISTER", 1))
-            }
-            _ => Ok(()),
-        },
-        (HeaderName::MaxForwards, Some(_)) => number(value, u64::from(u8::MAX)).map(drop),
+        (HeaderName::MaxForwards, Some(_)) => drop(number(value, u64::from(u8::MAX))?),
         (HeaderName::Expires | HeaderName::MinExpires, Some(_)) => {
-            number(value, u64::from(u32::MAX)).map(drop)
+            drop(number(value, u64::from(u32::MAX))?)
         }
-        (HeaderName::ContentType, Some(_)) => ContentType::parse(value).map(drop),
-        _ => Ok(()),
+        (HeaderName::ContentType, Some(_)) => drop(ContentType::parse(value)?),
+        _ => {}
     }
+    Ok(0)
 }
 
 /// `word [ "@" word ]`, and whatever else is visible: devices put base64 there.

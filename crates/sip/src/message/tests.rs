@@ -83,6 +83,62 @@ fn numbers_are_in_range() {
     assert!(parse(OPTIONS.replace("70", "256").as_bytes()).is_err());
 }
 
+#[test]
+fn every_typed_header_is_read() {
+    for line in [
+        "Route: sip:p1;lr",
+        "Record-Route: <sip:p1;lr>,",
+        "Contact: \"a <sip:a@b>",
+        "v: SIP/2.0/UDP",
+        "c: text",
+    ] {
+        refuse(&with(line), "(line 8");
+    }
+    for call_id in ["", "a b", "\u{e9}"] {
+        refuse(
+            &OPTIONS.replace("Call-ID: x", &format!("Call-ID: {call_id}")),
+            "Call-ID: ",
+        );
+    }
+}
+
+/// Invariant: memory stays a small multiple of the input.
+#[test]
+fn no_list_is_endless() {
+    for line in [
+        "Via: SIP/2.0/UDP a",
+        "Route: <sip:a>",
+        "Record-Route: <sip:a>",
+        "Contact: <sip:a>",
+    ] {
+        let (name, value) = line.split_once(' ').unwrap();
+        let one_line = format!("{name} {}", vec![value; 199].join(","));
+        assert!(parse(with(&one_line).as_bytes()).is_ok(), "{line}");
+        refuse(
+            &with(&format!("{one_line}\r\n{line}\r\n{line}")),
+            "there are too many values",
+        );
+        refuse(
+            &with(&format!("{name} {}", vec![value; 300].join(","))),
+            "there are too many values",
+        );
+    }
+    assert!(parse(with(&vec!["a:"; 400].join("\r\n")).as_bytes()).is_ok());
+    refuse(
+        &with(&vec!["a:"; 500].join("\r\n")),
+        "there are too many headers",
+    );
+    let contacts = format!("{}\r\nContent-Length", vec!["m: <sip:a>"; 300].join("\r\n"));
+    let text = OK.replace("Content-Length", &contacts);
+    assert!(
+        parse(text.as_bytes())
+            .unwrap()
+            .headers()
+            .contacts()
+            .is_err()
+    );
+}
+
 /// A registrar repeats what other devices registered; that must not lose us the answer.
 #[test]
 fn a_response_is_not_refused_for_a_strange_contact() {

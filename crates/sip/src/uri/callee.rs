@@ -1,6 +1,6 @@
 //! What a person types or pastes into the callee field, as a URI (requirement A7, trust A8).
 use super::user::first_illegal;
-use super::{Scheme, SipUser, Uri};
+use super::{SipUser, Uri};
 use crate::error::{FieldError, FieldProblem};
 
 /// Most bytes taken.
@@ -81,7 +81,6 @@ fn tel(rest: &str, domain: &str) -> Result<Uri, FieldError> {
         .replace('#', "%23");
     let user = SipUser::parse(&format!("{number}{}", tel.params)).map_err(|e| e.in_field(FIELD))?;
     let mut uri = Uri::address_of_record(&user, domain)?;
-    uri.scheme = Scheme::Sip;
     uri.params.set("user", "phone");
     Ok(uri)
 }
