@@ -7,8 +7,8 @@ use crate::plan::{PlanError, Route, Treatment};
 /// Whether we carry the format at all: from a browser to SIP and back, without a decoder.
 pub(crate) fn can_pass(format: &Format) -> bool {
     match format.encoding {
-        Encoding::Opus | Encoding::G722 => true,
-        Encoding::Pcmu | Encoding::Pcma => format.clock_hz == 8000,
+        Encoding::Opus => format.clock_hz == 48_000,
+        Encoding::Pcmu | Encoding::Pcma | Encoding::G722 => format.clock_hz == 8000,
         Encoding::Vp8 => format.clock_hz == 90_000,
         Encoding::H264 => format.clock_hz == 90_000 && h264(format).can_pass(),
         _ => false,

@@ -4,7 +4,7 @@
 //! call, the page's answer of an incoming one) and again at each later SDP; the browser leg is never
 //! renegotiated by it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::description::{Direction, Feedback, Media, PTIME_MS};
 use crate::format::{Format, MediaKind, PayloadType};
@@ -40,7 +40,7 @@ pub struct MediaPlan {
     /// What may pass, most wanted first. In each direction the first route whose payload type
     /// matches is the one: `browser.payload_type` toward SIP, `sip_recv` toward the browser.
     pub routes: Vec<Route>,
-    /// Where the SIP peer wants its RTP; `None` if refused or on hold by address.
+    /// Where the SIP peer wants its RTP; `None` if refused, on hold by address, or no one host.
     pub remote: Option<RemoteMedia>,
     /// Direction of the SIP leg as we see it.
     pub sip_direction: Direction,
@@ -104,11 +104,16 @@ pub struct RemoteMedia {
 }
 
 impl RemoteMedia {
-    /// We always offer and accept multiplexing, so it is agreed where the peer names it.
+    /// We always offer and accept multiplexing, so it is agreed where the peer names it. `None` also
+    /// for a group or broadcast address: nothing is ever sent there.
     fn of(media: &Media) -> Option<Self> {
+        let one_host = |at: &SocketAddr| match at.ip() {
+            IpAddr::V4(addr) => !addr.is_multicast() && !addr.is_broadcast(),
+            IpAddr::V6(addr) => !addr.is_multicast(),
+        };
         Some(Self {
-            rtp: media.rtp_addr()?,
-            rtcp: media.rtcp_addr()?,
+            rtp: media.rtp_addr().filter(one_host)?,
+            rtcp: media.rtcp_addr().filter(one_host)?,
             rtcp_mux: media.rtcp_mux,
             feedback: media.feedback,
         })

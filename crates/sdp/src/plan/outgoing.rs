@@ -144,6 +144,7 @@ fn plan_media(
         routes.append(&mut join_events(event, &sip, &used));
         formats.push(event.clone());
     }
+    routes.append(&mut by_their_own_number(&routes));
     if leg == BrowserLeg::WeAnswer {
         for format in &mut formats {
             let sip = routes
@@ -170,6 +171,19 @@ fn plan_media(
         sip_direction: theirs.direction.reversed().and(ours.direction),
         ptime_ms: theirs.ptime_ms.unwrap_or(PTIME_MS),
     })
+}
+
+/// A peer that renumbers is to send with our numbers (RFC 3264 §5.1), but there are devices that send
+/// with those of their answer: both are understood where that is not ambiguous.
+fn by_their_own_number(routes: &[Route]) -> Vec<Route> {
+    let understood = |number| routes.iter().any(|route| route.sip_recv == number);
+    let renumbered = routes.iter().filter(|route| !understood(route.sip_send));
+    renumbered
+        .map(|route| Route {
+            sip_recv: route.sip_send,
+            ..route.clone()
+        })
+        .collect()
 }
 
 /// The browser sends what it put first, whatever the SIP side would like better; the rest of its

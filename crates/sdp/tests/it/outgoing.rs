@@ -89,15 +89,32 @@ fn no_digits_for_the_browser_where_sip_has_none() {
 }
 
 #[test]
-fn a_peer_that_renumbers_is_sent_its_numbers_and_sends_ours() {
+fn a_peer_that_renumbers_is_sent_its_numbers_and_sends_ours_or_its_own() {
     check(
         CHROMIUM_AUDIO,
         &sip("m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/48000"),
         "audio: browser 111 opus/48000/2, 9 G722/8000, 0 PCMU/8000, 8 PCMA/8000, 110 telephone-event/48000
   111 opus/48000/2 = opus/48000/2 send 96 recv 111 Pass
   110 telephone-event/48000 = telephone-event/48000 send 101 recv 110 Pass
+  111 opus/48000/2 = opus/48000/2 send 96 recv 96 Pass
+  110 telephone-event/48000 = telephone-event/48000 send 101 recv 101 Pass
   sendrecv to 192.0.2.9:4000 rtcp 192.0.2.9:4001, 20 ms
   opus/48000/2 on both legs: passed through by payload type; digits as telephone-event/48000
+",
+    );
+}
+
+#[test]
+fn numbers_that_are_swapped_mean_what_we_offered() {
+    // Each number of theirs is one of ours for something else: then only ours count.
+    check(
+        CHROMIUM_AUDIO,
+        &sip("m=audio 4000 RTP/AVP 126 111\na=rtpmap:126 opus/48000/2\na=rtpmap:111 telephone-event/8000"),
+        "audio: browser 111 opus/48000/2, 9 G722/8000, 0 PCMU/8000, 8 PCMA/8000, 110 telephone-event/48000
+  111 opus/48000/2 = opus/48000/2 send 126 recv 111 Pass
+  110 telephone-event/48000 = telephone-event/8000 send 111 recv 126 Pass
+  sendrecv to 192.0.2.9:4000 rtcp 192.0.2.9:4001, 20 ms
+  opus/48000/2 on both legs: passed through by payload type; digits as telephone-event/48000 to the browser and telephone-event/8000 to the SIP side, durations rescaled
 ",
     );
 }
@@ -298,4 +315,22 @@ fn further_lines_of_the_browser_are_refused() {
 audio: refused, this audio line was not offered to the SIP side
 ",
     );
+}
+
+#[test]
+fn nothing_is_sent_to_a_group() {
+    for addr in [
+        "IP4 224.2.1.1/127",
+        "IP4 255.255.255.255",
+        "IP6 ff15::101/3",
+    ] {
+        let answer = sip(&format!("m=audio 4000 RTP/AVP 0\nc=IN {addr}"));
+        assert_eq!(
+            plan(CHROMIUM_AUDIO, &answer).unwrap().media[0].remote,
+            None,
+            "{addr}"
+        );
+    }
+    let answer = sip("m=audio 4000 RTP/AVP 0\na=rtcp:4001 IN IP4 224.2.1.1");
+    assert_eq!(plan(CHROMIUM_AUDIO, &answer).unwrap().media[0].remote, None);
 }
