@@ -182,15 +182,15 @@ fn sdk() -> Result<Counts> {
 
 /// Real peers and real browsers, one case at a time: they share two cores with what they measure.
 fn peers() -> Result<Counts> {
-    tests(&mut cargo([
-        "test",
-        "--package",
-        "tests",
-        "--no-fail-fast",
-        "--",
-        "--test-threads",
-        "1",
-    ]))
+    let alone = ["--no-fail-fast", "--", "--test-threads", "1"];
+    let mut counts = tests(cargo(["test", "--package", "tests"]).args(alone))?;
+    let shards = ["--features", "chromium", "--test", "chromium"];
+    counts.add(tests(
+        cargo(["test", "--package", "gateway"])
+            .args(shards)
+            .args(alone),
+    )?);
+    Ok(counts)
 }
 
 /// A program that only succeeds or fails: one check.

@@ -164,7 +164,7 @@ impl Remote {
         Ok(Self {
             ufrag: ufrag.to_owned(),
             pwd: pwd.to_owned(),
-            ice_lite: session.iter().any(|l| *l == ('a', "ice-lite")),
+            ice_lite: session.contains(&('a', "ice-lite")),
             fingerprint,
             setup,
             media,
@@ -248,7 +248,7 @@ fn media(
         feedback,
         extensions,
         direction,
-        reduced_size: section.iter().any(|l| *l == ('a', "rtcp-rsize")),
+        reduced_size: section.contains(&('a', "rtcp-rsize")),
         ssrcs: ssrcs(section),
         formats,
         mid,

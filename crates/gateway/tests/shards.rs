@@ -1,0 +1,284 @@
+//! The shards over loopback UDP: sockets and threads do not grow with calls, a panic ends one call,
+//! and nobody whom ICE has not validated gets a word.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
+
+mod shard;
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use sdp::{Encoding, MediaKind};
+use session::media::{
+    BrowserLegMode, CallId, LegId, MediaCommand, MediaEvent, MediaFailure, StreamId,
+};
+use shard::client::Client;
+use shard::{DEADLINE, Echo, Shards, format, media_plan, plan};
+
+/// These tests count the sockets and threads of their process: one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const LEG: LegId = LegId(1);
+
+/// A call whose browser is `Client` and whose SIP peer is `echo`; gives our answer too.
+fn call(shards: &mut Shards, echo: &Echo, call: CallId) -> (Client, String) {
+    shards.open_call(call, &[MediaKind::Audio]);
+    let (mut client, offer) = Client::offer();
+    let formats = vec![format(0, Encoding::Pcmu, 8_000, 1)];
+    let remote = echo.remote(MediaKind::Audio);
+    let plan = plan(vec![media_plan(MediaKind::Audio, formats, remote)]);
+    shards.send(MediaCommand::ConnectSipLeg {
+        call,
+        stream: StreamId(0),
+        plan: plan.clone(),
+    });
+    let mode = BrowserLegMode::Answer { offer, plan };
+    shards.send(MediaCommand::OpenBrowserLeg {
+        call,
+        leg: LEG,
+        mode,
+    });
+    let answer = shards.wait(|event| match event {
+        MediaEvent::BrowserAnswer { call: c, sdp, .. } if *c == call => Some(sdp.clone()),
+        _ => None,
+    });
+    client.take_answer(&answer);
+    (client, answer)
+}
+
+/// Turns the clients until `done`.
+fn drive(clients: &mut [Client], mut done: impl FnMut(&mut [Client]) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !done(clients) {
+        assert!(Instant::now() < deadline, "not done in time");
+        for client in clients.iter_mut() {
+            client.turn();
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// Each client says `payload` of its number 50 times a second, until `done`.
+fn talk(clients: &mut [Client], word: u8, done: impl Fn(&[Client]) -> bool) {
+    let mut next = Instant::now();
+    drive(clients, |clients| {
+        if Instant::now() >= next {
+            next += Duration::from_millis(20);
+            for (number, client) in clients.iter_mut().enumerate() {
+                client.send(&[word, number as u8, 1, 2, 3, 4, 5, 6]);
+            }
+        }
+        done(clients)
+    });
+}
+
+fn heard(client: &Client, word: u8) -> usize {
+    client
+        .heard
+        .iter()
+        .filter(|p| p.first() == Some(&word))
+        .count()
+}
+
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").expect("proc").count()
+}
+
+/// Local ports of this process's UDP sockets.
+fn udp_ports() -> Vec<u16> {
+    let link = |entry: fs::DirEntry| fs::read_link(entry.path()).ok();
+    let inodes: HashSet<String> = fs::read_dir("/proc/self/fd")
+        .expect("proc")
+        .filter_map(|entry| link(entry.ok()?)?.to_str().map(str::to_owned))
+        .filter_map(|name| Some(name.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    let mut ports = Vec::new();
+    for table in ["/proc/self/net/udp", "/proc/self/net/udp6"] {
+        let table = fs::read_to_string(table).unwrap_or_default();
+        for line in table.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let port = words[1].rsplit(':').next().expect("a port");
+            if inodes.contains(words[9]) {
+                ports.push(u16::from_str_radix(port, 16).expect("hexadecimal"));
+            }
+        }
+    }
+    ports
+}
+
+#[test]
+fn twenty_calls_on_two_shards_and_a_panic_in_one_of_them() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(2);
+    let browser_ports: BTreeSet<u16> = shards.engine.browser_ports().iter().copied().collect();
+    let (threads_before, udp_before) = (threads(), udp_ports().len());
+
+    let mut clients = Vec::new();
+    let mut placed = Vec::new();
+    for number in 0..20 {
+        let (client, answer) = call(&mut shards, &echo, CallId(number));
+        let line = answer
+            .lines()
+            .find(|l| l.starts_with("m=audio "))
+            .expect("audio");
+        let port = line.split(' ').nth(1).expect("a port");
+        placed.push(port.parse::<u16>().expect("a number"));
+        clients.push(client);
+    }
+    drive(&mut clients, |clients| clients.iter().all(|c| c.connected));
+    talk(&mut clients, b'a', |clients| {
+        clients.iter().all(|c| heard(c, b'a') >= 10)
+    });
+
+    assert_eq!(
+        threads(),
+        threads_before,
+        "threads with 20 calls and with none"
+    );
+    let ports = udp_ports();
+    let of_browsers = ports.iter().filter(|p| browser_ports.contains(p)).count();
+    assert_eq!(of_browsers, 2, "sockets for browsers");
+    // Two for each SIP leg, one of each client, and no other.
+    assert_eq!(ports.len(), udp_before + 20 * 2 + 20);
+    for port in &browser_ports {
+        assert_eq!(
+            placed.iter().filter(|p| *p == port).count(),
+            10,
+            "placement"
+        );
+    }
+    for (number, client) in clients.iter().enumerate() {
+        // The bridge's own silence comes back as well.
+        let mut words = client.heard.iter().filter(|p| p[0] == b'a');
+        assert!(words.all(|p| p[1] == number as u8), "another's voice");
+    }
+
+    shards.handle.panic_in(CallId(7));
+    let failure = shards.wait(|event| match event {
+        MediaEvent::CallFailed { call, failure } => Some((*call, failure.clone())),
+        _ => None,
+    });
+    assert_eq!(failure, (CallId(7), MediaFailure::Panicked));
+    talk(&mut clients, b'b', |clients| {
+        clients
+            .iter()
+            .enumerate()
+            .all(|(number, c)| number == 7 || heard(c, b'b') >= 50)
+    });
+    assert_eq!(heard(&clients[7], b'b'), 0, "call 7 is over");
+    let figures = shards.handle.figures();
+    assert_eq!((figures.calls, figures.panics), (19, 1));
+    assert_eq!(
+        udp_ports().len(),
+        udp_before + 19 * 2 + 20,
+        "its ports are free"
+    );
+    assert_eq!(threads(), threads_before);
+
+    // Call 7's shard takes new calls, also one of the same id.
+    let (again, _) = call(&mut shards, &echo, CallId(7));
+    clients[7] = again;
+    drive(&mut clients, |clients| clients[7].connected);
+    for number in 0..20 {
+        shards.send(MediaCommand::CloseCall {
+            call: CallId(number),
+        });
+    }
+    let deadline = Instant::now() + DEADLINE;
+    while shards.handle.figures().calls > 0 {
+        assert!(Instant::now() < deadline, "calls do not end");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    assert_eq!(udp_ports().len(), udp_before + 20);
+    let failed = |e: &MediaEvent| matches!(e, MediaEvent::CallFailed { .. });
+    assert_eq!(shards.collect().iter().filter(|e| failed(e)).count(), 0);
+}
+
+#[test]
+fn a_client_hello_is_answered_only_where_ice_has_been() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(1);
+    let gateway = SocketAddr::from(([127, 0, 0, 1], shards.engine.browser_ports()[0]));
+    let (mut client, _) = call(&mut shards, &echo, CallId(1));
+    client.hold_dtls = true;
+    let mut clients = [client];
+    drive(&mut clients, |clients| clients[0].held_dtls.is_some());
+    let hello = clients[0].held_dtls.clone().expect("held");
+    assert_eq!(
+        (hello[0], hello[13]),
+        (22, 1),
+        "a handshake record with a ClientHello"
+    );
+
+    let evil = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let wait = Some(Duration::from_millis(300));
+    evil.set_read_timeout(wait).expect("a timeout");
+    let mut buffer = [0; 2048];
+    let before = shards.handle.figures();
+    for _ in 0..20 {
+        evil.send_to(&hello, gateway).expect("sent");
+    }
+    assert!(
+        evil.recv_from(&mut buffer).is_err(),
+        "the stranger got an answer"
+    );
+    let after = shards.handle.figures();
+    assert_eq!(after.unrouted - before.unrouted, 20);
+
+    // The same bytes from the address that ICE has validated are answered.
+    let socket = clients[0].socket.try_clone().expect("a clone");
+    socket.set_nonblocking(false).expect("blocking");
+    socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    socket.send_to(&hello, gateway).expect("sent");
+    let is_handshake = |length: usize, buffer: &[u8]| length > 13 && buffer[0] == 22;
+    loop {
+        let (length, _) = socket.recv_from(&mut buffer).expect("an answer");
+        if is_handshake(length, &buffer) {
+            break;
+        }
+    }
+}
+
+#[test]
+fn garbage_from_strangers_and_from_the_peer_harms_no_call() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(1);
+    let gateway = SocketAddr::from(([127, 0, 0, 1], shards.engine.browser_ports()[0]));
+    let (client, _) = call(&mut shards, &echo, CallId(1));
+    let mut clients = [client];
+    drive(&mut clients, |clients| clients[0].connected);
+    talk(&mut clients, b'a', |clients| heard(&clients[0], b'a') >= 5);
+
+    let evil = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let own = clients[0].socket.try_clone().expect("a clone");
+    let mut srtp = vec![0x80, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0, 9];
+    srtp.resize(172, 0xaa);
+    let alert = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40];
+    let garbage: [&[u8]; 8] = [
+        &srtp,
+        &alert,
+        &[],
+        &[0x80],
+        &[0xff; 60],
+        &[0x80, 200, 255, 255, 0, 0, 0, 1],
+        &[0xbf, 0xff, 0, 0],
+        &[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 1],
+    ];
+    for _ in 0..50 {
+        for bytes in garbage {
+            evil.send_to(bytes, gateway).expect("sent");
+            own.send_to(bytes, gateway).expect("sent");
+        }
+    }
+    talk(&mut clients, b'b', |clients| heard(&clients[0], b'b') >= 50);
+    assert!(shards.collect().iter().all(|e| matches!(
+        e,
+        MediaEvent::BrowserConnected { .. } | MediaEvent::BrowserAnswer { .. }
+    )));
+    assert_eq!(shards.handle.figures().panics, 0);
+}
