@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 /// `ip` as configured, or (empty) every non-link-local interface address, loopback last.
-pub fn own(configured: &[IpAddr]) -> Vec<IpAddr> {
+pub(crate) fn own(configured: &[IpAddr]) -> Vec<IpAddr> {
     if !configured.is_empty() {
         return configured.to_vec();
     }
@@ -26,7 +26,7 @@ fn is_link_local(ip: IpAddr) -> bool {
 }
 
 /// Whether anyone outside this machine's networks may reach us here.
-pub fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified())

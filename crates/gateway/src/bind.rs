@@ -10,24 +10,37 @@ const DEMO_TRIES: u16 = 50;
 
 /// A port someone else may have.
 #[derive(Debug, Clone, Copy)]
-pub struct Port {
+pub(crate) struct Port {
     /// The setting it comes from.
-    pub key: &'static str,
+    pub(crate) key: &'static str,
     /// Its number; 0 is any free one.
-    pub number: u16,
+    pub(crate) number: u16,
     /// Whether the next free one will do (the demo).
-    pub or_next: bool,
+    pub(crate) or_next: bool,
 }
 
 /// Binds with `bind`, moving on to the next port where that is allowed.
-pub fn bind<T>(ip: IpAddr, port: Port, bind: impl Fn(SocketAddr) -> io::Result<T>) -> Result<T> {
-    let tries = if port.or_next && port.number != 0 { DEMO_TRIES } else { 0 };
+pub(crate) fn bind<T>(
+    ip: IpAddr,
+    port: Port,
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+) -> Result<T> {
+    let tries = if port.or_next && port.number != 0 {
+        DEMO_TRIES
+    } else {
+        0
+    };
     for offset in 0..=tries {
         let number = port.number.saturating_add(offset);
         match bind(SocketAddr::new(ip, number)) {
             Ok(bound) => {
                 if offset > 0 {
-                    tracing::info!(key = port.key, taken = port.number, using = number, "port in use");
+                    tracing::info!(
+                        key = port.key,
+                        taken = port.number,
+                        using = number,
+                        "port in use"
+                    );
                 }
                 return Ok(bound);
             }
@@ -35,7 +48,11 @@ pub fn bind<T>(ip: IpAddr, port: Port, bind: impl Fn(SocketAddr) -> io::Result<T
             Err(error) => return Err(explain(ip, port, number, &error)),
         }
     }
-    Err(anyhow!("no free port for {} from {} on", port.key, port.number))
+    Err(anyhow!(
+        "no free port for {} from {} on",
+        port.key,
+        port.number
+    ))
 }
 
 fn explain(ip: IpAddr, port: Port, number: u16, error: &io::Error) -> anyhow::Error {
@@ -68,9 +85,18 @@ mod tests {
     fn a_taken_port_names_port_key_and_cure() {
         let taken = UdpSocket::bind((HERE, 0)).unwrap();
         let number = taken.local_addr().unwrap().port();
-        let port = Port { key: "sip_port", number, or_next: false };
+        let port = Port {
+            key: "sip_port",
+            number,
+            or_next: false,
+        };
         let text = bind(HERE, port, UdpSocket::bind).unwrap_err().to_string();
-        for part in [number.to_string().as_str(), "sip_port", "in use", "0 for any free one"] {
+        for part in [
+            number.to_string().as_str(),
+            "sip_port",
+            "in use",
+            "0 for any free one",
+        ] {
             assert!(text.contains(part), "{text}");
         }
     }
@@ -79,7 +105,11 @@ mod tests {
     fn the_demo_takes_the_next_free_port() {
         let taken = UdpSocket::bind((HERE, 0)).unwrap();
         let number = taken.local_addr().unwrap().port();
-        let port = Port { key: "sip_port", number, or_next: true };
+        let port = Port {
+            key: "sip_port",
+            number,
+            or_next: true,
+        };
         let bound = bind(HERE, port, UdpSocket::bind).unwrap();
         assert!(bound.local_addr().unwrap().port() > number);
     }

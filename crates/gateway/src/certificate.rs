@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// TLS for the HTTP side. Both files, or neither: then a self-signed pair is kept in `state`.
-pub fn server_config(
+pub(crate) fn server_config(
     cert_file: Option<&Path>,
     key_file: Option<&Path>,
     state: &Path,

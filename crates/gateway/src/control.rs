@@ -19,7 +19,7 @@ const STOP_WITHIN: Duration = Duration::from_millis(1500);
 
 /// For a page's socket task.
 #[derive(Debug)]
-pub enum ToPage {
+pub(crate) enum ToPage {
     /// A text frame.
     Frame(String),
     /// Close with code and reason.
@@ -28,35 +28,34 @@ pub enum ToPage {
 
 enum Event {
     Input(Input),
-    SocketOpened { socket: SocketId, peer: IpAddr, to_page: mpsc::Sender<ToPage> },
+    SocketOpened {
+        socket: SocketId,
+        peer: IpAddr,
+        to_page: mpsc::Sender<ToPage>,
+    },
     Stop(oneshot::Sender<()>),
 }
 
 /// The way into the control loop.
 #[derive(Clone)]
-pub struct Control {
+pub(crate) struct Control {
     events: mpsc::Sender<Event>,
 }
 
 impl Control {
     /// The queue's two ends; [`run`] takes the second.
-    pub fn channel() -> (Self, ControlQueue) {
+    pub(crate) fn channel() -> (Self, ControlQueue) {
         let (events, queue) = mpsc::channel(IN_QUEUE);
         (Self { events }, ControlQueue { queue })
     }
 
     /// An input for the Hub; waits while the queue is full.
-    pub async fn input(&self, input: Input) {
+    pub(crate) async fn input(&self, input: Input) {
         let _ = self.events.send(Event::Input(input)).await;
     }
 
-    /// The same from a thread that is not a task.
-    pub fn blocking_input(&self, input: Input) {
-        let _ = self.events.blocking_send(Event::Input(input));
-    }
-
     /// A datagram or event that is lost rather than waited for.
-    pub fn offer(&self, input: Input) -> bool {
+    pub(crate) fn offer(&self, input: Input) -> bool {
         self.events.try_send(Event::Input(input)).is_ok()
     }
 
@@ -66,11 +65,18 @@ impl Control {
         peer: IpAddr,
         to_page: mpsc::Sender<ToPage>,
     ) {
-        let _ = self.events.send(Event::SocketOpened { socket, peer, to_page }).await;
+        let _ = self
+            .events
+            .send(Event::SocketOpened {
+                socket,
+                peer,
+                to_page,
+            })
+            .await;
     }
 
     /// Ends every call and registration; returns when the SIP side has confirmed, or soon after.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
         if self.events.send(Event::Stop(done)).await.is_ok() {
             let _ = tokio::time::timeout(STOP_WITHIN, stopped).await;
@@ -79,22 +85,22 @@ impl Control {
 }
 
 /// The other end of [`Control`].
-pub struct ControlQueue {
+pub(crate) struct ControlQueue {
     queue: mpsc::Receiver<Event>,
 }
 
 /// What the loop performs outputs with.
-pub struct Performers {
+pub(crate) struct Performers {
     /// SIP sockets.
-    pub sip: SipSockets,
+    pub(crate) sip: SipSockets,
     /// Names to addresses.
-    pub resolver: Resolver,
+    pub(crate) resolver: Resolver,
     /// The media shards.
-    pub media: MediaHandle,
+    pub(crate) media: MediaHandle,
 }
 
 /// Runs until all [`Control`]s are gone.
-pub async fn run(
+pub(crate) async fn run(
     mut queue: ControlQueue,
     config: HubConfig,
     seed: [u8; 32],
@@ -123,7 +129,11 @@ pub async fn run(
                 }
                 hub.handle_input(input, now);
             }
-            Some(Event::SocketOpened { socket, peer, to_page }) => {
+            Some(Event::SocketOpened {
+                socket,
+                peer,
+                to_page,
+            }) => {
                 pages.insert(socket, to_page);
                 hub.handle_input(Input::SocketOpened { socket, peer }, now);
             }
@@ -136,7 +146,8 @@ pub async fn run(
             perform(output, &mut pages, &control, &performers);
         }
         let counts = hub.counts();
-        if counts.calls == 0 && counts.sip.client_transactions == 0
+        if counts.calls == 0
+            && counts.sip.client_transactions == 0
             && let Some(done) = stopping.take()
         {
             let _ = done.send(());
@@ -153,13 +164,19 @@ fn perform(
     match output {
         Output::Frame { socket, text } => {
             tracing::debug!(socket = socket.0, frame = %masked(&text), "to page");
-            let full = pages.get(&socket).is_some_and(|page| page.try_send(ToPage::Frame(text)).is_err());
+            let full = pages
+                .get(&socket)
+                .is_some_and(|page| page.try_send(ToPage::Frame(text)).is_err());
             if full {
                 // Its task sees the queue closed, and closes the socket.
                 pages.remove(&socket);
             }
         }
-        Output::Close { socket, code, reason } => {
+        Output::Close {
+            socket,
+            code,
+            reason,
+        } => {
             tracing::info!(socket = socket.0, code, %reason, "closing a page's socket");
             if let Some(page) = pages.get(&socket) {
                 let _ = page.try_send(ToPage::Close(code, reason));
@@ -188,7 +205,9 @@ fn log_input(input: &Input) {
 fn masked(text: &str) -> String {
     let mut out = text.to_owned();
     for field in ["\"sipPassword\":\"", "\"authToken\":\""] {
-        let Some(start) = out.find(field).map(|at| at + field.len()) else { continue };
+        let Some(start) = out.find(field).map(|at| at + field.len()) else {
+            continue;
+        };
         let end = out[start..]
             .char_indices()
             .scan(false, |escaped, (at, c)| {
@@ -216,7 +235,8 @@ mod tests {
 
     #[test]
     fn secrets_never_reach_a_log() {
-        let text = r#"{"message":"connection","data":[{"sipPassword":"a\"b","authToken":"t","x":1}]}"#;
+        let text =
+            r#"{"message":"connection","data":[{"sipPassword":"a\"b","authToken":"t","x":1}]}"#;
         assert_eq!(
             masked(text),
             r#"{"message":"connection","data":[{"sipPassword":"***","authToken":"***","x":1}]}"#

@@ -17,16 +17,18 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 
 /// Resolves in tasks; answers come as `sip::Input::Resolved`.
 #[derive(Clone)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     dns: Option<Arc<TokioResolver>>,
 }
 
 impl Resolver {
     /// Reads the system's configuration; without one only literals and `/etc/hosts` are known.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dns = TokioResolver::builder_tokio().and_then(|builder| builder.build());
         match dns {
-            Ok(dns) => Self { dns: Some(Arc::new(dns)) },
+            Ok(dns) => Self {
+                dns: Some(Arc::new(dns)),
+            },
             Err(error) => {
                 tracing::warn!(%error, "no DNS: only IP addresses can be called");
                 Self { dns: None }
@@ -45,7 +47,9 @@ impl Resolver {
                     .unwrap_or_else(|_| Err("the DNS did not answer within 5 s".to_owned())),
             };
             let result = result.map_err(ResolveError::Failed);
-            control.input(Input::Sip(sip::Input::Resolved { id, result })).await;
+            control
+                .input(Input::Sip(sip::Input::Resolved { id, result }))
+                .await;
         });
     }
 }
@@ -67,8 +71,17 @@ async fn look_up(dns: &TokioResolver, target: &Target) -> Result<Vec<Hop>, Strin
         }
     }
     if hops.is_empty() {
-        let port = target.port.unwrap_or(if transport == Transport::Tls { 5061 } else { 5060 });
-        hops.extend(addresses(dns, &target.host).await?.into_iter().map(|ip| (ip, port)));
+        let port = target.port.unwrap_or(if transport == Transport::Tls {
+            5061
+        } else {
+            5060
+        });
+        hops.extend(
+            addresses(dns, &target.host)
+                .await?
+                .into_iter()
+                .map(|ip| (ip, port)),
+        );
     }
     let verified_name = (transport == Transport::Tls).then(|| target.host.clone());
     let hop = |(ip, port)| Hop {
@@ -86,19 +99,27 @@ async fn services(dns: &TokioResolver, host: &str, transport: Transport) -> Vec<
         Transport::Tcp => format!("_sip._tcp.{host}"),
         Transport::Tls => format!("_sips._tcp.{host}"),
     };
-    let Ok(found) = dns.srv_lookup(service).await else { return Vec::new() };
+    let Ok(found) = dns.srv_lookup(service).await else {
+        return Vec::new();
+    };
     let mut records: Vec<(u16, u16, String, u16)> = found
         .answers()
         .iter()
         .filter_map(|record| match &record.data {
-            RData::SRV(srv) => {
-                Some((srv.priority, u16::MAX - srv.weight, srv.target.to_utf8(), srv.port))
-            }
+            RData::SRV(srv) => Some((
+                srv.priority,
+                u16::MAX - srv.weight,
+                srv.target.to_utf8(),
+                srv.port,
+            )),
             _ => None,
         })
         .collect();
     records.sort();
-    records.into_iter().map(|(_, _, host, port)| (host, port)).collect()
+    records
+        .into_iter()
+        .map(|(_, _, host, port)| (host, port))
+        .collect()
 }
 
 async fn addresses(dns: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, String> {

@@ -2,4 +2,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod addresses;
+mod bind;
+mod certificate;
+mod control;
+mod dns;
+mod http;
+pub mod pbx_net;
+pub mod serve;
+mod settings;
 pub mod shard;
+mod sip_net;

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, anyhow};
 use config::Config;
 use rand::RngExt;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::bind::{Port, bind};
 use crate::control::{self, Control, Performers};
@@ -65,18 +65,26 @@ pub fn run(options: Options) -> Result<()> {
 fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 fn read_config(options: &Options) -> Result<Config> {
     let text = match &options.config {
-        Some(file) => std::fs::read_to_string(file)
-            .with_context(|| format!("--config {}", file.display()))?,
+        Some(file) => {
+            std::fs::read_to_string(file).with_context(|| format!("--config {}", file.display()))?
+        }
         None => String::new(),
     };
     let mut overrides = Vec::new();
     if options.mode == Mode::Demo {
-        overrides.extend(DEMO_SETTINGS.iter().map(|(key, value)| ((*key).into(), (*value).into())));
+        overrides.extend(
+            DEMO_SETTINGS
+                .iter()
+                .map(|(key, value)| ((*key).into(), (*value).into())),
+        );
     }
     for set in &options.set {
         let (key, value) = set
@@ -93,7 +101,11 @@ fn read_config(options: &Options) -> Result<Config> {
 
 async fn serve(config: Config, options: &Options) -> Result<()> {
     let demo = options.mode == Mode::Demo;
-    let port = |key, number| Port { key, number, or_next: demo };
+    let port = |key, number| Port {
+        key,
+        number,
+        or_next: demo,
+    };
     let local = config.ip_local;
     let own = addresses::own(&config.ip);
     tracing::info!(addresses = ?own, "reachable at");
@@ -106,11 +118,20 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     warn_if_public(&config, &own);
 
     let (control, queue) = Control::channel();
-    let media = start_media(&config, &own, port("webrtc_port", config.webrtc_port), &control)?;
+    let media = start_media(
+        &config,
+        &own,
+        port("webrtc_port", config.webrtc_port),
+        &control,
+    )?;
     let webrtc_port = media.browser_ports().first().copied().unwrap_or_default();
     let webrtc_addr = SocketAddr::new(local, webrtc_port);
     let hub = settings::hub_config(&config, sip_addr, &own)?;
-    let performers = Performers { sip: sip.clone(), resolver: Resolver::new(), media: media.handle() };
+    let performers = Performers {
+        sip: sip.clone(),
+        resolver: Resolver::new(),
+        media: media.handle(),
+    };
     let mut seed = [0; 32];
     rand::rng().fill(&mut seed);
     tokio::spawn(control::run(queue, hub, seed, control.clone(), performers));
@@ -128,7 +149,11 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         callee: "echo".into(),
     });
     let pages = Pages::new(options.web.clone(), demo_values);
-    let web = Web::new(control.clone(), pages, config.ws_origins.clone().unwrap_or_default());
+    let web = Web::new(
+        control.clone(),
+        pages,
+        config.ws_origins.clone().unwrap_or_default(),
+    );
     let tls = certificate::server_config(
         config.wss_cert_file.as_deref(),
         config.wss_key_file.as_deref(),
@@ -164,7 +189,9 @@ fn start_media(
     control: &Control,
 ) -> Result<MediaEngine> {
     let settings = ShardSettings {
-        shards: config.media_shards.map_or(0, |shards| usize::from(shards.get())),
+        shards: config
+            .media_shards
+            .map_or(0, |shards| usize::from(shards.get())),
         bind: config.ip_local,
         candidates: settings::advertised(&config.webrtc_advertise, own),
         advertised: settings::advertised(&config.media_advertise, own),
@@ -177,7 +204,13 @@ fn start_media(
     };
     let (events, mut from_shards) = mpsc::channel(MEDIA_EVENTS);
     let engine = bind(config.ip_local, port, |addr| {
-        shard::start(ShardSettings { webrtc_port: addr.port(), ..settings.clone() }, events.clone())
+        shard::start(
+            ShardSettings {
+                webrtc_port: addr.port(),
+                ..settings.clone()
+            },
+            events.clone(),
+        )
     })?;
     let control = control.clone();
     tokio::spawn(async move {
@@ -210,7 +243,9 @@ fn bind_udp(addr: SocketAddr) -> std::io::Result<std::net::UdpSocket> {
 
 /// A14, and the threat model: what an operator on a public address should know.
 fn warn_if_public(config: &Config, own: &[IpAddr]) {
-    let Some(public) = own.iter().find(|ip| addresses::is_public(**ip)) else { return };
+    let Some(public) = own.iter().find(|ip| addresses::is_public(**ip)) else {
+        return;
+    };
     if config.ws_origins.is_none() {
         tracing::warn!(%public, "ws.origins is not set: pages of any origin may connect");
     }
@@ -235,7 +270,10 @@ fn shown(addr: SocketAddr, own: &[IpAddr]) -> SocketAddr {
     if !addr.ip().is_unspecified() {
         return addr;
     }
-    let ip = own.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let ip = own
+        .first()
+        .copied()
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     SocketAddr::new(ip, addr.port())
 }
 

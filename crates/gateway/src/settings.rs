@@ -9,7 +9,11 @@ use session::{BusyStatus, CallRules, HubConfig};
 use sip::{IpNet, TargetPolicy, Timers, Transport, UaConfig};
 
 /// The Hub's configuration. `sip_addr` is where the SIP socket is bound, `own` our addresses.
-pub fn hub_config(config: &Config, sip_addr: SocketAddr, own: &[IpAddr]) -> Result<HubConfig> {
+pub(crate) fn hub_config(
+    config: &Config,
+    sip_addr: SocketAddr,
+    own: &[IpAddr],
+) -> Result<HubConfig> {
     let advertise = advertised(&config.sip_advertise, own);
     let listed = networks(config.sip_targets.as_deref().unwrap_or_default())?;
     let ua = UaConfig {
@@ -21,7 +25,10 @@ pub fn hub_config(config: &Config, sip_addr: SocketAddr, own: &[IpAddr]) -> Resu
         timers: Timers::default(),
         no_answer_timeout: config.no_answer_timeout,
         trusted: listed.clone(),
-        targets: TargetPolicy { only_listed: config.sip_targets.is_some(), listed },
+        targets: TargetPolicy {
+            only_listed: config.sip_targets.is_some(),
+            listed,
+        },
         decline_code: config.sip_decline_code,
     };
     let calls = CallRules {
@@ -50,8 +57,12 @@ pub fn hub_config(config: &Config, sip_addr: SocketAddr, own: &[IpAddr]) -> Resu
 }
 
 /// `*_advertise`, or our own addresses.
-pub fn advertised(configured: &[IpAddr], own: &[IpAddr]) -> Vec<IpAddr> {
-    if configured.is_empty() { own.to_vec() } else { configured.to_vec() }
+pub(crate) fn advertised(configured: &[IpAddr], own: &[IpAddr]) -> Vec<IpAddr> {
+    if configured.is_empty() {
+        own.to_vec()
+    } else {
+        configured.to_vec()
+    }
 }
 
 fn codecs(tokens: &[String]) -> Result<Vec<sdp::CodecToken>> {

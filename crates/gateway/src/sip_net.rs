@@ -15,18 +15,18 @@ const MAX_DATAGRAM: usize = 65_535;
 
 /// The sockets of the SIP side.
 #[derive(Clone)]
-pub struct SipSockets {
+pub(crate) struct SipSockets {
     udp: Arc<UdpSocket>,
 }
 
 impl SipSockets {
     /// Takes the bound UDP socket.
-    pub fn new(udp: UdpSocket) -> Self {
+    pub(crate) fn new(udp: UdpSocket) -> Self {
         Self { udp: Arc::new(udp) }
     }
 
     /// Where it is bound.
-    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.udp.local_addr()
     }
 
@@ -34,9 +34,9 @@ impl SipSockets {
     pub(crate) fn send(&self, hop: Hop, bytes: Bytes, control: &Control) {
         let result = match hop.transport {
             Transport::Udp => self.udp.try_send_to(&bytes, hop.addr).map(|_| ()),
-            Transport::Tcp | Transport::Tls => {
-                Err(std::io::Error::other("this server speaks SIP over UDP only, so far"))
-            }
+            Transport::Tcp | Transport::Tls => Err(std::io::Error::other(
+                "this server speaks SIP over UDP only, so far",
+            )),
         };
         match result {
             Ok(()) => tracing::trace!(?hop, "SIP out"),
@@ -51,15 +51,23 @@ impl SipSockets {
     }
 
     /// Reads until the socket fails.
-    pub async fn read(self, control: Control) {
+    pub(crate) async fn read(self, control: Control) {
         let mut buffer = vec![0; MAX_DATAGRAM];
-        let Ok(local) = self.udp.local_addr() else { return };
+        let Ok(local) = self.udp.local_addr() else {
+            return;
+        };
         loop {
             match self.udp.recv_from(&mut buffer).await {
                 Ok((length, from)) => {
-                    let from = Hop { transport: Transport::Udp, addr: from, verified_name: None };
+                    let from = Hop {
+                        transport: Transport::Udp,
+                        addr: from,
+                        verified_name: None,
+                    };
                     let bytes = Bytes::copy_from_slice(&buffer[..length]);
-                    control.input(Input::Sip(sip::Input::Received { from, local, bytes })).await;
+                    control
+                        .input(Input::Sip(sip::Input::Received { from, local, bytes }))
+                        .await;
                 }
                 // An ICMP error of an earlier send; nothing of ours is broken.
                 Err(error) => tracing::debug!(%error, "SIP socket"),

@@ -20,14 +20,14 @@ use axum::serve::{IncomingStream, Listener};
 use session::SocketId;
 use tokio::net::TcpListener;
 
-pub use pages::{DemoValues, Pages};
-pub use tls::TlsListener;
+pub(crate) use pages::{DemoValues, Pages};
+pub(crate) use tls::TlsListener;
 
 use crate::control::Control;
 
 /// What the handlers share.
 #[derive(Clone)]
-pub struct Web {
+pub(crate) struct Web {
     inner: Arc<Inner>,
 }
 
@@ -41,13 +41,20 @@ struct Inner {
 
 impl Web {
     /// Handlers that hand WebSockets to `control` and serve `pages`.
-    pub fn new(control: Control, pages: Pages, origins: Vec<String>) -> Self {
+    pub(crate) fn new(control: Control, pages: Pages, origins: Vec<String>) -> Self {
         let next_socket = AtomicU64::new(1);
-        Self { inner: Arc::new(Inner { control, pages, origins, next_socket }) }
+        Self {
+            inner: Arc::new(Inner {
+                control,
+                pages,
+                origins,
+                next_socket,
+            }),
+        }
     }
 
     /// Serves until the listener fails; errors of single connections are theirs.
-    pub async fn serve<L>(self, listener: L)
+    pub(crate) async fn serve<L>(self, listener: L)
     where
         L: Listener,
         Peer: for<'a> Connected<IncomingStream<'a, L>>,
@@ -63,7 +70,7 @@ impl Web {
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(SocketAddr);
 
 impl Connected<IncomingStream<'_, TcpListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
@@ -87,11 +94,16 @@ async fn any_path(
     let Ok(upgrade) = upgrade else {
         return web.inner.pages.serve(uri.path(), &headers);
     };
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = headers
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok());
     let allowed = web.inner.origins.is_empty()
         || origin.is_some_and(|origin| web.inner.origins.iter().any(|o| o == origin));
     if !allowed {
-        return (StatusCode::FORBIDDEN, "This page's origin is not in ws.origins.\n")
+        return (
+            StatusCode::FORBIDDEN,
+            "This page's origin is not in ws.origins.\n",
+        )
             .into_response();
     }
     let socket = SocketId(web.inner.next_socket.fetch_add(1, Ordering::Relaxed));

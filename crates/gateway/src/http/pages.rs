@@ -15,29 +15,29 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws
 
 /// What the pages find filled in when the server is a demo.
 #[derive(Debug, Clone)]
-pub struct DemoValues {
+pub(crate) struct DemoValues {
     /// Login and password of the test PBX.
-    pub login: String,
+    pub(crate) login: String,
     /// Its password.
-    pub password: String,
+    pub(crate) password: String,
     /// The PBX's host.
-    pub domain: String,
+    pub(crate) domain: String,
     /// The PBX's port.
-    pub port: u16,
+    pub(crate) port: u16,
     /// What to dial first.
-    pub callee: String,
+    pub(crate) callee: String,
 }
 
 /// Where pages come from.
 #[derive(Debug, Clone)]
-pub struct Pages {
+pub(crate) struct Pages {
     folder: Option<PathBuf>,
     demo: Option<DemoValues>,
 }
 
 impl Pages {
     /// From `folder` (with `sdk/` and `pages/` in it), else from the binary.
-    pub fn new(folder: Option<PathBuf>, demo: Option<DemoValues>) -> Self {
+    pub(crate) fn new(folder: Option<PathBuf>, demo: Option<DemoValues>) -> Self {
         Self { folder, demo }
     }
 
@@ -69,12 +69,17 @@ impl Pages {
 
     fn read(&self, relative: &str) -> Option<Vec<u8>> {
         let path = Path::new(relative);
-        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+        if !path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
             return None;
         }
         if let Some(folder) = &self.folder {
             let inside = path.starts_with("sdk") || path.starts_with("pages");
-            return inside.then(|| std::fs::read(folder.join(path)).ok()).flatten();
+            return inside
+                .then(|| std::fs::read(folder.join(path)).ok())
+                .flatten();
         }
         let file = if let Ok(rest) = path.strip_prefix("sdk") {
             SDK.get_file(rest)
@@ -106,7 +111,13 @@ impl Pages {
                 })
             }
         };
-        ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body.to_string())
+        (
+            [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-store"),
+            ],
+            body.to_string(),
+        )
             .into_response()
     }
 }

@@ -16,14 +16,14 @@ use tokio_rustls::server::TlsStream;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Hands out connections whose handshake is done.
-pub struct TlsListener {
+pub(crate) struct TlsListener {
     ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     addr: SocketAddr,
 }
 
 impl TlsListener {
     /// Starts accepting on `listener`.
-    pub fn start(listener: TcpListener, config: Arc<ServerConfig>) -> io::Result<Self> {
+    pub(crate) fn start(listener: TcpListener, config: Arc<ServerConfig>) -> io::Result<Self> {
         let addr = listener.local_addr()?;
         let (done, ready) = mpsc::channel(64);
         tokio::spawn(accept(listener, TlsAcceptor::from(config), done));

@@ -66,7 +66,10 @@ pub(super) async fn pump(mut stream: WebSocket, socket: SocketId, peer: IpAddr, 
             end -= 1;
         }
         reason.truncate(end);
-        let frame = CloseFrame { code, reason: reason.into() };
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
         let _ = stream.send(Message::Close(Some(frame))).await;
     }
     control.input(Input::SocketClosed { socket }).await;
