@@ -151,19 +151,19 @@ pub(crate) fn offered_to_browser<'a>(
 ) -> Result<Vec<Offered<'a>>, PlanError> {
     let mut numbers = Numbers::default();
     let mut offered: Vec<Offered<'a>> = Vec::new();
-    let mut failure = None;
+    let mut failures = Vec::new();
     for media in sip_offer.media.iter().filter(|media| !media.rejected()) {
         let Some(kind) = media.kind else { continue };
         if offered.iter().any(|ours| ours.kind == kind) {
             continue;
         }
         if !media.is_plain_rtp() {
-            failure = failure.or_else(|| Some((kind, needs_encryption(kind, &media.proto))));
+            failures.push((kind, needs_encryption(kind, &media.proto)));
             continue;
         }
         let mut pairs = browser_codecs(&media.formats, settings);
         let Some((first, _)) = pairs.first() else {
-            failure = Some((kind, nothing_passes(kind, media)));
+            failures.push((kind, nothing_passes(kind, media)));
             continue;
         };
         let mut event = event_for(&media.formats, first.clock_hz)
@@ -183,16 +183,21 @@ pub(crate) fn offered_to_browser<'a>(
             event,
         });
     }
-    let has = |kind| offered.iter().any(|ours| ours.kind == kind);
-    match failure {
-        // A call whose sound cannot be carried is refused as a whole.
-        Some((MediaKind::Audio, error)) if !has(MediaKind::Audio) => Err(error),
-        Some((_, error)) if offered.is_empty() => Err(error),
-        None if offered.is_empty() => Err(PlanError::Unusable(
-            "The SIP side offers neither audio nor video.".into(),
-        )),
-        _ => Ok(offered),
+    let has_audio = offered.iter().any(|ours| ours.kind == MediaKind::Audio);
+    // A call whose sound cannot be carried is refused as a whole.
+    let decisive = |(kind, _): &(MediaKind, PlanError)| match kind {
+        MediaKind::Audio => !has_audio,
+        MediaKind::Video => offered.is_empty(),
+    };
+    failures.sort_by_key(|(kind, _)| *kind);
+    if let Some((_, error)) = failures.into_iter().find(decisive) {
+        return Err(error);
     }
+    if offered.is_empty() {
+        let text = "The SIP side offers neither audio nor video.";
+        return Err(PlanError::Unusable(text.into()));
+    }
+    Ok(offered)
 }
 
 /// Each codec of the INVITE that passes, as the browser is to read it.

@@ -321,6 +321,15 @@ fn an_invite_that_cannot_be_carried_says_why() {
             "m=audio 4000 RTP/AVP 18\nm=video 4002 RTP/AVP 96\na=rtpmap:96 VP8/90000",
             "Transcoding required, but disabled",
         ),
+        (
+            "m=audio 4000 RTP/AVP 18\nm=video 4002 RTP/SAVP 97\nm=video 4004 RTP/AVP 96\na=rtpmap:96 VP8/90000",
+            "Transcoding required, but disabled",
+        ),
+        (
+            "m=video 4002 RTP/AVP 34\nm=audio 4000 RTP/AVP 18",
+            "Transcoding required, but disabled",
+        ),
+        ("m=video 4002 RTP/AVP 34", "No common codecs"),
         ("m=audio 4000 RTP/AVP 3 13", "No common codecs"),
         ("m=audio 4000 RTP/AVP", "No common codecs"),
         (

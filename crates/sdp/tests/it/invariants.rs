@@ -10,7 +10,7 @@ use sdp::{
 
 use crate::samples::{ALL, local, origin, parsed};
 
-const ROUNDS: usize = 1500;
+const ROUNDS: usize = 600;
 
 fn settings(rng: &mut ChaCha20Rng) -> CodecSettings {
     if rng.random_bool(0.3) {
