@@ -4,12 +4,14 @@
 
 mod shard;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use sdp::{BrowserMedia, Direction, Encoding, MediaKind};
+use sdp::{BrowserMedia, Direction, Encoding, LocalMedia, MediaKind};
 use serde_json::Value;
 use session::media::{BrowserLegMode, CallId, LegId, MediaCommand, MediaEvent, StreamId};
+use shard::echo::Manner;
 use shard::{Echo, Shards, format, media_plan, plan};
 use tests::browser::Browser;
 use tests::folder::{Folder, case};
@@ -25,6 +27,7 @@ struct Spike {
     browser: Browser,
     shards: Shards,
     echo: Echo,
+    local: Vec<LocalMedia>,
     tone: Tone,
     other: Tone,
     colour: Colour,
@@ -32,15 +35,20 @@ struct Spike {
 
 impl Spike {
     fn new(folder: &Folder, kinds: &[MediaKind]) -> Result<Self> {
+        Self::with(folder, kinds, Echo::start())
+    }
+
+    fn with(folder: &Folder, kinds: &[MediaKind], echo: Echo) -> Result<Self> {
         let (tone, other) = Tone::pick_two();
         let (colour, _) = Colour::pick_two();
         let browser = Browser::open(folder, "http://test.localhost/shard.html", tone, colour)?;
         let mut shards = Shards::start(1);
-        shards.open_call(CALL, kinds);
+        let local = shards.open_call(CALL, kinds);
         Ok(Self {
             browser,
             shards,
-            echo: Echo::start(),
+            echo,
+            local,
             tone,
             other,
             colour,
@@ -293,6 +301,128 @@ fn a_browser_that_answers_hears_and_sees_itself() {
         spike.hears_itself()?;
         spike.codec_is("audio", "audio/PCMA")?;
         spike.codec_is("video", "video/VP8")?;
+        spike.browser.check_no_problems()
+    });
+}
+
+/// Samples concealed so far, in seconds of audio.
+fn concealed(spike: &mut Spike) -> Result<(f64, f64)> {
+    let figures = spike.browser.evaluate("leg.figures()")?["audio"].clone();
+    ensure!(figures["sources"] == 1, "{} sources", figures["sources"]);
+    let number = |name: &str| figures["in"][name].as_f64().context("a number");
+    // PCMU: 8,000 samples a second.
+    Ok((
+        number("concealedSamples")? / 8_000.0,
+        number("totalSamplesReceived")? / 8_000.0,
+    ))
+}
+
+#[test]
+fn jumps_of_the_sip_peer_are_one_source_and_hardly_heard() {
+    case(|folder| {
+        let mut spike = Spike::new(folder, &[MediaKind::Audio])?;
+        spike.browser_offers(&[Encoding::Pcmu], None)?;
+        spike.connected()?;
+        spike.browser.listen(2.0)?;
+        let calm = Manner::default();
+        let jumps = [
+            (
+                "another SSRC",
+                Manner {
+                    ssrc: 77,
+                    sequence: 12_345,
+                    timestamp: 99_999_999,
+                    ..calm
+                },
+            ),
+            (
+                "sequence - 20,000",
+                Manner {
+                    ssrc: 77,
+                    sequence: 57_881,
+                    timestamp: 99_999_999,
+                    ..calm
+                },
+            ),
+            (
+                "timestamp + 2^31",
+                Manner {
+                    ssrc: 77,
+                    sequence: 57_881,
+                    timestamp: 99_999_999 + (1 << 31),
+                    ..calm
+                },
+            ),
+            (
+                "timestamp - 2^31 + 8,000",
+                Manner {
+                    ssrc: 77,
+                    sequence: 57_881,
+                    timestamp: 100_007_999,
+                    ..calm
+                },
+            ),
+            (
+                "everything four times",
+                Manner {
+                    ssrc: 77,
+                    sequence: 57_881,
+                    timestamp: 100_007_999,
+                    copies: 3,
+                    ..calm
+                },
+            ),
+            ("the first source again", calm),
+        ];
+        for (name, manner) in jumps {
+            let (before, _) = concealed(&mut spike)?;
+            *spike.echo.manner() = manner;
+            spike.browser.listen(1.5)?;
+            let (after, total) = concealed(&mut spike)?;
+            let ms = (after - before) * 1000.0;
+            eprintln!("{name}: {ms:.0} ms concealed, {total:.1} s in all");
+            ensure!(ms < 200.0, "{name}: {ms:.0} ms concealed");
+        }
+        spike.hears_itself()?;
+        spike.browser.check_no_problems()
+    });
+}
+
+#[test]
+fn key_frames_are_asked_for_and_given_both_ways() {
+    case(|folder| {
+        let manner = Manner {
+            video_on_request: true,
+            ..Manner::default()
+        };
+        let kinds = [MediaKind::Audio, MediaKind::Video];
+        let mut spike = Spike::with(folder, &kinds, Echo::with(manner))?;
+        spike.browser_offers(&[Encoding::Pcmu], Some(Encoding::Vp8))?;
+        spike.connected()?;
+        let start = Instant::now();
+        let first = "(async () => (await leg.figures()).video.in.framesDecoded > 0)()";
+        spike.browser.wait_true(first, SOON)?;
+        let took = start.elapsed();
+        eprintln!(
+            "first picture {took:?} after the connection, peer asked {} times",
+            spike.echo.manner().requests
+        );
+        ensure!(
+            took < Duration::from_secs(1),
+            "the first picture took {took:?}"
+        );
+        spike.sees_itself()?;
+
+        let encoded = spike.figures("video")?["out"]["keyFramesEncoded"].clone();
+        let rtcp = |local: &LocalMedia| SocketAddr::new(local.rtp.ip(), local.rtp.port() + 1);
+        let start = Instant::now();
+        spike.echo.ask_for_key_frame(rtcp(&spike.local[1]));
+        let another =
+            format!("(async () => (await leg.figures()).video.out.keyFramesEncoded > {encoded})()");
+        spike.browser.wait_true(&another, SOON)?;
+        let took = start.elapsed();
+        eprintln!("another key frame {took:?} after the peer's PLI");
+        ensure!(took < Duration::from_secs(1), "the key frame took {took:?}");
         spike.browser.check_no_problems()
     });
 }

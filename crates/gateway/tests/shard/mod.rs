@@ -2,17 +2,16 @@
 #![allow(dead_code)]
 
 pub(crate) mod client;
+pub(crate) mod echo;
 
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+pub(crate) use echo::Echo;
+
 use std::time::{Duration, Instant};
 
 use gateway::shard::{MediaEngine, MediaHandle, ShardSettings, start};
 use sdp::{
-    Direction, Encoding, Feedback, Format, LocalMedia, MediaKind, MediaPlan, PayloadType, Plan,
-    RemoteMedia, Route, Treatment,
+    Direction, Encoding, Format, LocalMedia, MediaKind, MediaPlan, PayloadType, Plan, RemoteMedia,
+    Route, Treatment,
 };
 use session::media::{CallId, Family, MediaCommand, MediaEvent};
 use tokio::sync::mpsc::error::TryRecvError;
@@ -126,66 +125,5 @@ impl Shards {
             MediaEvent::SipLegOpened { call: c, local } if *c == call => Some(local.clone()),
             _ => None,
         })
-    }
-}
-
-/// Sends every RTP and RTCP packet back where it came from: one pair of ports for each kind.
-pub(crate) struct Echo {
-    addresses: Vec<SocketAddr>,
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Echo {
-    pub(crate) fn start() -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut addresses = Vec::new();
-        let mut threads = Vec::new();
-        for _ in 0..4 {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
-            addresses.push(socket.local_addr().expect("bound"));
-            let wait = Some(Duration::from_millis(100));
-            socket.set_read_timeout(wait).expect("a timeout");
-            let stop = Arc::clone(&stop);
-            threads.push(std::thread::spawn(move || {
-                let mut buffer = [0; 2048];
-                while !stop.load(Ordering::Relaxed) {
-                    if let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                        let _ = socket.send_to(&buffer[..length], from);
-                    }
-                }
-            }));
-        }
-        Self {
-            addresses,
-            stop,
-            threads,
-        }
-    }
-
-    pub(crate) fn remote(&self, kind: MediaKind) -> RemoteMedia {
-        let at = match kind {
-            MediaKind::Audio => 0,
-            MediaKind::Video => 2,
-        };
-        RemoteMedia {
-            rtp: self.addresses[at],
-            rtcp: self.addresses[at + 1],
-            rtcp_mux: false,
-            feedback: Feedback {
-                pli: true,
-                fir: true,
-                nack: false,
-            },
-        }
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
     }
 }
