@@ -10,9 +10,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use sdp::{Encoding, MediaKind};
+use sdp::{Encoding, MediaKind, Plan};
 use session::media::{
-    BrowserLegMode, CallId, LegId, MediaCommand, MediaEvent, MediaFailure, StreamId,
+    BrowserLegMode, CallId, Family, LegId, MediaCommand, MediaEvent, MediaFailure, StreamId,
 };
 use shard::client::Client;
 use shard::{DEADLINE, Echo, Shards, format, media_plan, plan};
@@ -22,24 +22,35 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 const LEG: LegId = LegId(1);
 
-/// A call whose browser is `Client` and whose SIP peer is `echo`; gives our answer too.
-fn call(shards: &mut Shards, echo: &Echo, call: CallId) -> (Client, String) {
-    shards.open_call(call, &[MediaKind::Audio]);
-    let (mut client, offer) = Client::offer();
+/// PCMU to and from `echo`.
+fn pcmu(echo: &Echo) -> Plan {
     let formats = vec![format(0, Encoding::Pcmu, 8_000, 1)];
     let remote = echo.remote(MediaKind::Audio);
-    let plan = plan(vec![media_plan(MediaKind::Audio, formats, remote)]);
+    plan(vec![media_plan(MediaKind::Audio, formats, remote)])
+}
+
+/// A call whose SIP peer is `echo`.
+fn sip_call(shards: &mut Shards, echo: &Echo, call: CallId) {
+    shards.open_call(call, &[MediaKind::Audio]);
     shards.send(MediaCommand::ConnectSipLeg {
         call,
         stream: StreamId(0),
-        plan: plan.clone(),
+        plan: pcmu(echo),
     });
+}
+
+/// A call whose browser is `Client` and whose SIP peer is `echo`; gives our answer too.
+fn call(shards: &mut Shards, echo: &Echo, call: CallId) -> (Client, String) {
+    sip_call(shards, echo, call);
+    browser_leg(shards, echo, call, LEG)
+}
+
+/// Another browser for a call.
+fn browser_leg(shards: &mut Shards, echo: &Echo, call: CallId, leg: LegId) -> (Client, String) {
+    let (mut client, offer) = Client::offer();
+    let plan = pcmu(echo);
     let mode = BrowserLegMode::Answer { offer, plan };
-    shards.send(MediaCommand::OpenBrowserLeg {
-        call,
-        leg: LEG,
-        mode,
-    });
+    shards.send(MediaCommand::OpenBrowserLeg { call, leg, mode });
     let answer = shards.wait(|event| match event {
         MediaEvent::BrowserAnswer { call: c, sdp, .. } if *c == call => Some(sdp.clone()),
         _ => None,
@@ -281,4 +292,95 @@ fn garbage_from_strangers_and_from_the_peer_harms_no_call() {
         MediaEvent::BrowserConnected { .. } | MediaEvent::BrowserAnswer { .. }
     )));
     assert_eq!(shards.handle.figures().panics, 0);
+}
+
+#[test]
+fn one_of_two_browser_legs_is_heard_and_a_leg_can_move() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(1);
+    let (one, two) = (CallId(1), CallId(2));
+    sip_call(&mut shards, &echo, one);
+    let mut clients = Vec::new();
+    for leg in [1, 2] {
+        let (client, _) = browser_leg(&mut shards, &echo, one, LegId(leg));
+        clients.push(client);
+        drive(&mut clients, |clients| clients.iter().all(|c| c.connected));
+    }
+
+    // The first that is connected is the live one, until one is selected.
+    talk(&mut clients, b'a', |clients| heard(&clients[0], b'a') >= 20);
+    assert_eq!(heard(&clients[1], b'a'), 0);
+    let leg = LegId(2);
+    shards.send(MediaCommand::SelectBrowserLeg { call: one, leg });
+    talk(&mut clients, b'b', |clients| heard(&clients[1], b'b') >= 20);
+    let late = heard(&clients[0], b'b');
+    assert!(late <= 2, "{late} packets after the other leg was selected");
+    let foreign = |p: &Vec<u8>| p[0] == b'b' && p[1] != 1;
+    assert!(
+        !clients[1].heard.iter().any(foreign),
+        "the silent leg was heard"
+    );
+
+    // The live leg goes to another call and is live there; its numbers go on, or SRTP would fail.
+    sip_call(&mut shards, &echo, two);
+    shards.send(MediaCommand::MoveBrowserLeg {
+        from_call: one,
+        to_call: two,
+        leg,
+    });
+    shards.send(MediaCommand::CloseCall { call: one });
+    talk(&mut clients, b'c', |clients| heard(&clients[1], b'c') >= 20);
+    assert_eq!(heard(&clients[0], b'c'), 0, "its call is over");
+    assert_eq!(clients[1].sources.len(), 1, "SSRCs seen by the moved leg");
+
+    shards.send(MediaCommand::CloseLeg { call: two, leg });
+    shards.send(MediaCommand::CloseCall { call: two });
+    let deadline = Instant::now() + DEADLINE;
+    while shards.handle.figures().calls > 0 {
+        assert!(Instant::now() < deadline, "calls do not end");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(1);
+    let (call, leg) = (CallId(1), LEG);
+    sip_call(&mut shards, &echo, call);
+    let mode = BrowserLegMode::Answer {
+        offer: "v=0\r\n".into(),
+        plan: pcmu(&echo),
+    };
+    shards.send(MediaCommand::OpenBrowserLeg { call, leg, mode });
+    let why = shards.wait(|event| match event {
+        MediaEvent::BrowserFailed { failure, .. } => Some(failure.to_string()),
+        _ => None,
+    });
+    assert!(why.contains("no m-line"), "{why}");
+
+    // IPv6 was asked for, and there is no address for it.
+    let call = CallId(2);
+    shards.send(MediaCommand::OpenSipLeg {
+        call,
+        media: vec![MediaKind::Audio],
+        family: Family::V6,
+    });
+    let failed = shards.wait(|event| match event {
+        MediaEvent::SipLegFailed { call, failure } => Some((*call, failure.clone())),
+        _ => None,
+    });
+    assert_eq!(failed, (call, MediaFailure::NoPorts));
+    assert_eq!(shards.handle.figures().calls, 1);
+    // Unknown calls and legs are ignored.
+    for call in [CallId(2), CallId(1)] {
+        let leg = LegId(99);
+        shards.send(MediaCommand::SelectBrowserLeg { call, leg });
+        shards.send(MediaCommand::CloseLeg { call, leg });
+    }
+    let (client, _) = browser_leg(&mut shards, &echo, CallId(1), LegId(3));
+    let mut clients = [client];
+    drive(&mut clients, |clients| clients[0].connected);
 }

@@ -1,5 +1,6 @@
 //! A browser without a page: a `str0m` peer on a UDP socket of 127.0.0.1, driven by the test's thread.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ pub(crate) struct Client {
     pub(crate) connected: bool,
     /// Payloads heard.
     pub(crate) heard: Vec<Vec<u8>>,
+    /// SSRCs heard.
+    pub(crate) sources: BTreeSet<u32>,
     sent: u64,
     /// DTLS is kept from the network and put here.
     pub(crate) held_dtls: Option<Vec<u8>>,
@@ -47,6 +50,7 @@ impl Client {
             pending: Some(pending),
             connected: false,
             heard: Vec::new(),
+            sources: BTreeSet::new(),
             sent: 0,
             held_dtls: None,
             hold_dtls: false,
@@ -103,6 +107,7 @@ impl Client {
                 }
                 Ok(Output::Event(Event::Connected)) => self.connected = true,
                 Ok(Output::Event(Event::RtpPacket(packet))) => {
+                    self.sources.insert(*packet.header.ssrc);
                     self.heard.push(packet.payload.to_vec());
                 }
                 Ok(Output::Event(_)) => {}
