@@ -24,6 +24,17 @@ fn each_direction_as_negotiated() {
 }
 
 #[test]
+fn nothing_is_sent_to_a_peer_that_gives_no_address() {
+    let mut world = World::connected(&pcmu_plan());
+    let mut plan = pcmu_plan();
+    plan.media[0].remote = None;
+    world.connect(&plan);
+    world.browser(Audio, &Source::new(0, 160).next());
+    assert_eq!(world.to_sip(), []);
+    assert_eq!(world.bridge.counters().audio.against_direction, 1);
+}
+
+#[test]
 fn hold_and_resume_leave_no_gap() {
     let mut world = World::connected(&pcmu_plan());
     let mut source = Source::new(0, 160);

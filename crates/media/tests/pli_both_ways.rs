@@ -233,9 +233,25 @@ fn nobody_is_asked_for_what_the_direction_forbids() {
     world.connect(&plan);
     world.wait_ms(3000);
     assert_eq!(times(&mut world), [] as [u64; 0]);
+    assert_eq!(browser_asked(&mut world), [] as [u64; 0]);
     // A browser that is up for an inactive m-line changes nothing.
     world.browser_up();
     world.wait_ms(3000);
     assert_eq!(browser_asked(&mut world), [] as [u64; 0]);
     assert_eq!(world.bridge.counters().video.key_frames_asked, 0);
+}
+
+#[test]
+fn who_was_asked_is_let_alone_once_the_direction_forbids_it() {
+    let mut world = World::connected(&opus_vp8_plan());
+    let mut plan = opus_vp8_plan();
+    plan.media[1].sip_direction = sdp::Direction::Inactive;
+    world.connect(&plan);
+    let seen = world.take();
+    assert!(
+        seen.iter()
+            .any(|(_, output)| matches!(output, BridgeOutput::WantBrowserKeyFrame { .. }))
+    );
+    world.wait_ms(3000);
+    assert_eq!(browser_asked(&mut world), [] as [u64; 0]);
 }

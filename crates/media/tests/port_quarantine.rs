@@ -58,6 +58,24 @@ fn a_freed_pair_rests_30_s_while_others_are_free() {
 }
 
 #[test]
+fn it_is_among_the_free_ones_again_after_30_s() {
+    let start = Instant::now();
+    for seed in 0..20 {
+        let mut pool = pool(40_000, 40_011, seed);
+        let old = pool.allocate(start).unwrap();
+        pool.release(old, start);
+        let almost = start + Duration::from_millis(29_999);
+        let mut others: Vec<_> = (0..5).map(|_| pool.allocate(almost).unwrap()).collect();
+        assert!(!others.contains(&old), "seed {seed}");
+        for ports in others.drain(1..) {
+            pool.release(ports, almost);
+        }
+        let rested = start + Duration::from_secs(30);
+        assert_eq!(pool.allocate(rested), Some(old), "seed {seed}");
+    }
+}
+
+#[test]
 fn under_pressure_the_longest_rested_goes_first_and_never_before_2_s() {
     let start = Instant::now();
     let at = |ms| start + Duration::from_millis(ms);

@@ -207,3 +207,27 @@ fn the_end_of_the_call_is_said() {
     let bye = |ssrc| Some(Rtcp::Bye { ssrcs: vec![ssrc] });
     assert_eq!(byes, [bye(ssrcs[0]), bye(ssrcs[1])]);
 }
+
+/// The peer learns at once how the timestamps go on in another clock.
+#[test]
+fn a_change_of_clock_is_reported_at_once() {
+    let mut plan = pcmu_plan();
+    plan.media[0].routes.push(route(
+        format(111, "opus", 48_000),
+        format(96, "opus", 48_000),
+    ));
+    let mut world = World::connected(&plan);
+    let mut browser = Source::new(0, 160);
+    world.browser(Audio, &browser.next());
+    world.wait_ms(2000);
+    world.take();
+    browser.header.payload_type = 111;
+    browser.header.timestamp += 2000 * 8;
+    world.browser(Audio, &browser.next());
+    world.wait_ms(0);
+    let reports = world.rtcp_to_sip();
+    assert!(
+        matches!(&reports[..], [(2000, _, _, packets)] if matches!(packets[0], Rtcp::SenderReport { .. })),
+        "{reports:?}"
+    );
+}
