@@ -15,7 +15,7 @@ fn rung_answered_confirmed_hung_up_by_the_caller() {
     invite
         .headers
         .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     let (hop, trying) = bench.response_to(100);
     assert_eq!(hop, pbx());
     assert_eq!(trying.headers.to().unwrap().tag, None);
@@ -62,13 +62,13 @@ fn rung_answered_confirmed_hung_up_by_the_caller() {
     bench.no_event();
 
     let ack = bench.ack_of(&invite, &ok);
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     assert_eq!(bench.event(), Event::Confirmed { id, sdp: None });
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     bench.no_event();
 
     let bye = bench.in_their_dialog(&invite, &ok, Method::Bye, 2);
-    bench.from_pbx(&bye);
+    bench.pbx_sends(&bye);
     bench.response(200);
     let event = bench.event();
     assert!(matches!(&event, Event::Ended { cause, .. } if cause.side == Side::Sip));
@@ -85,7 +85,7 @@ fn hung_up_here_through_the_route_set() {
         HeaderName::RecordRoute,
         "<sip:192.0.2.10;lr>, <sip:198.51.100.1;lr>",
     );
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(100);
     let Event::Incoming { id, .. } = bench.event() else {
         panic!("Incoming expected")
@@ -93,7 +93,7 @@ fn hung_up_here_through_the_route_set() {
     bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
     let ok = bench.response(200);
     let ack = bench.ack_of(&invite, &ok);
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     bench.event();
     bench.act(|ua, now| ua.end(id, now));
     let (hop, bye) = bench.request_to(Method::Bye);
@@ -119,11 +119,11 @@ fn a_repeated_invite_gets_the_latest_answer_and_no_second_call() {
     let mut bench = Bench::new();
     let (_, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(100);
     bench.act(|ua, now| ua.ring(id, now));
     let ringing = bench.response(180);
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     assert_eq!(bench.response(180), ringing);
     bench.no_event();
 }
@@ -133,7 +133,7 @@ fn a_late_offer_is_answered_in_the_ack() {
     let mut bench = Bench::new();
     let (_, contact) = bench.registered();
     let invite = bench.fresh_request(Method::Invite, contact);
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(100);
     let Event::Incoming {
         id, offer: None, ..
@@ -145,7 +145,7 @@ fn a_late_offer_is_answered_in_the_ack() {
     let ok = bench.response(200);
     let mut ack = bench.ack_of(&invite, &ok);
     with_sdp(&mut ack.headers, &mut ack.body);
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     assert_eq!(
         bench.event(),
         Event::Confirmed {
@@ -178,7 +178,7 @@ fn refused_with_the_status_asked_for() {
         HeaderName::To,
         refused.headers.get(&HeaderName::To).unwrap(),
     );
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     bench.pass(secs(10));
     bench.silent();
     bench.unregister_and_finish(registration);
@@ -306,7 +306,7 @@ fn hanging_up_before_the_ack_waits_for_it() {
     bench.act(|ua, now| ua.end(id, now));
     bench.silent();
     let ack = bench.ack_of(&invite, &ok);
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     assert!(matches!(bench.event(), Event::Confirmed { .. }));
     let bye = bench.request(Method::Bye);
     bench.reply(&bye, 200);
@@ -322,7 +322,7 @@ fn bye_instead_of_the_ack() {
     bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
     let ok = bench.response(200);
     let bye = bench.in_their_dialog(&invite, &ok, Method::Bye, 2);
-    bench.from_pbx(&bye);
+    bench.pbx_sends(&bye);
     bench.response(200);
     assert!(matches!(bench.event(), Event::Ended { .. }));
     bench.pass(secs(40));
@@ -338,12 +338,12 @@ fn an_ack_with_a_foreign_number_confirms_nothing() {
     bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
     let ok = bench.response(200);
     let ack = bench.in_their_dialog(&invite, &ok, Method::Ack, 7);
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     bench.no_event();
     let mut ack = bench.ack_of(&invite, &ok);
     let from = invite.headers.from().unwrap().with_tag("somebody-else");
     ack.headers.set(HeaderName::From, from);
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     bench.no_event();
 }
 
@@ -356,7 +356,7 @@ fn verbs_that_come_too_late_do_nothing() {
     bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
     bench.silent();
     let bye = bench.in_their_dialog(&invite, &ok, Method::Bye, 2);
-    bench.from_pbx(&bye);
+    bench.pbx_sends(&bye);
     bench.response(200);
     bench.event();
     for late in [sip::Ua::ring, sip::Ua::end] {
@@ -375,7 +375,7 @@ fn two_calls_at_once() {
     let (b, ..) = bench.taken(&contact);
     assert_ne!(a, b);
     let bye = bench.in_their_dialog(&invite_a, &ok_a, Method::Bye, 2);
-    bench.from_pbx(&bye);
+    bench.pbx_sends(&bye);
     bench.response(200);
     assert!(matches!(bench.event(), Event::Ended { id, .. } if id == a));
     bench.act(|ua, now| ua.end(b, now));
@@ -399,19 +399,19 @@ fn a_caller_of_rfc_2543() {
         .set(HeaderName::From, "<sip:20001@192.0.2.10>");
     invite.headers.remove(&HeaderName::Contact);
     invite.headers.remove(&HeaderName::MaxForwards);
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(100);
     let Event::Incoming { id, .. } = bench.event() else {
         panic!("Incoming expected")
     };
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(100);
     bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
     let ok = bench.response(200);
     let mut ack = bench.ack_of(&invite, &ok);
     ack.headers
         .set(HeaderName::Via, "SIP/2.0/UDP 192.0.2.10:5060");
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     assert!(matches!(bench.event(), Event::Confirmed { .. }));
     bench.act(|ua, now| ua.end(id, now));
     let (hop, bye) = bench.request_to(Method::Bye);

@@ -154,7 +154,7 @@ fn both_hang_up_at_once() {
     bench.act(|ua, now| ua.end(id, now));
     let ours = bench.request(Method::Bye);
     let theirs = bench.peer_request(&invite, Method::Bye, 1, "peer");
-    bench.from_pbx(&theirs);
+    bench.pbx_sends(&theirs);
     bench.response(200);
     bench.reply(&ours, 481);
     assert!(matches!(bench.event(), Event::Ended { .. }));

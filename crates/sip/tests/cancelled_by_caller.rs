@@ -26,7 +26,7 @@ fn a_ringing_call_is_cancelled() {
     bench.act(|ua, now| ua.ring(id, now));
     let ringing = bench.response(180);
     let cancel = cancel_of(&invite);
-    bench.from_pbx(&cancel);
+    bench.pbx_sends(&cancel);
     let ok = bench.response(200);
     assert_eq!(ok.headers.cseq().unwrap().method, Method::Cancel);
     assert_eq!(
@@ -45,7 +45,7 @@ fn a_ringing_call_is_cancelled() {
     );
     assert_eq!(cause_of(&event).sip_code, Some(487));
     // The same CANCEL once more: its 200, nothing else.
-    bench.from_pbx(&cancel);
+    bench.pbx_sends(&cancel);
     assert_eq!(bench.response(200), ok);
     bench.silent();
     bench.pass(secs(40));
@@ -63,7 +63,7 @@ fn answered_elsewhere_is_told() {
         HeaderName::Reason,
         "SIP;cause=200;text=\"Call completed elsewhere\"",
     );
-    bench.from_pbx(&cancel);
+    bench.pbx_sends(&cancel);
     let event = bench.event();
     let cause = cause_of(&event);
     assert_eq!(
@@ -79,13 +79,13 @@ fn cancel_after_our_200_changes_nothing() {
     let (id, invite) = bench.offered(&contact);
     bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
     let accepted = bench.response(200);
-    bench.from_pbx(&cancel_of(&invite));
+    bench.pbx_sends(&cancel_of(&invite));
     let ok = bench.response(200);
     assert_eq!(ok.headers.cseq().unwrap().method, Method::Cancel);
     bench.silent();
     bench.no_event();
     let ack = bench.ack_of(&invite, &accepted);
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     assert_eq!(bench.event(), Event::Confirmed { id, sdp: None });
     // The call is up.
     bench.act(|ua, now| ua.end(id, now));
@@ -100,7 +100,7 @@ fn cancel_after_our_refusal_changes_nothing() {
     bench.act(|ua, now| ua.end(id, now));
     bench.response(486);
     bench.event();
-    bench.from_pbx(&cancel_of(&invite));
+    bench.pbx_sends(&cancel_of(&invite));
     bench.response(200);
     bench.silent();
     bench.no_event();
@@ -111,7 +111,7 @@ fn a_cancel_of_nothing() {
     let mut bench = Bench::new();
     let (_, contact) = bench.registered();
     let invite = bench.invite_of_peer(contact);
-    bench.from_pbx(&cancel_of(&invite));
+    bench.pbx_sends(&cancel_of(&invite));
     bench.response(481);
     let (_, invite) = bench.offered(&invite.uri);
     let mut cancel = cancel_of(&invite);
@@ -119,7 +119,7 @@ fn a_cancel_of_nothing() {
         HeaderName::Via,
         "SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKother;rport",
     );
-    bench.from_pbx(&cancel);
+    bench.pbx_sends(&cancel);
     bench.response(481);
     bench.no_event();
     let stranger = udp("198.51.100.66:5060");
@@ -141,7 +141,7 @@ fn bye_in_the_early_dialog_ends_it_too() {
     bench.act(|ua, now| ua.ring(id, now));
     let ringing = bench.response(180);
     let bye = bench.in_their_dialog(&invite, &ringing, Method::Bye, 2);
-    bench.from_pbx(&bye);
+    bench.pbx_sends(&bye);
     bench.response(200);
     bench.response(487);
     assert!(matches!(bench.event(), Event::Ended { .. }));

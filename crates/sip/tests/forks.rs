@@ -95,12 +95,12 @@ fn a_stray_dialog_whose_peer_says_bye_first_is_no_event() {
     bench.request(Method::Ack);
     let ours = bench.request(Method::Bye);
     let theirs = bench.peer_request(&invite, Method::Bye, 1, "b");
-    bench.from_pbx(&theirs);
+    bench.pbx_sends(&theirs);
     bench.response(200);
     bench.reply(&ours, 481);
     bench.no_event();
     let bye = bench.peer_request(&invite, Method::Bye, 1, "peer");
-    bench.from_pbx(&bye);
+    bench.pbx_sends(&bye);
     bench.response(200);
     assert!(matches!(bench.event(), Event::Ended { .. }));
     bench.over();

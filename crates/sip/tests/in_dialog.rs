@@ -12,14 +12,14 @@ fn asked(method: &str, change: impl FnOnce(&mut sip::Request)) -> sip::Response 
     let (id, invite, _) = bench.established();
     let mut request = bench.peer_request(&invite, Method::parse(method).unwrap(), 1, "peer");
     change(&mut request);
-    bench.from_pbx(&request);
+    bench.pbx_sends(&request);
     let Some(Message::Response(response)) = bench.sent.pop_front().map(|sent| sent.message) else {
         panic!("a response expected")
     };
     bench.silent();
     bench.no_event();
     // A copy gets the same answer.
-    bench.from_pbx(&request);
+    bench.pbx_sends(&request);
     assert_eq!(bench.response(response.status), response);
     bench.act(|ua, now| ua.end(id, now));
     let bye = bench.request(Method::Bye);
@@ -141,11 +141,11 @@ fn out_of_order_500() {
     let (_, invite, _) = bench.established();
     for (number, status) in [(10, 200), (9, 500), (10, 500), (12, 200)] {
         let request = bench.peer_request(&invite, Method::Options, number, "peer");
-        bench.from_pbx(&request);
+        bench.pbx_sends(&request);
         bench.response(status);
     }
     let bye = bench.peer_request(&invite, Method::Bye, 11, "peer");
-    bench.from_pbx(&bye);
+    bench.pbx_sends(&bye);
     bench.response(500);
     bench.no_event();
 }
@@ -156,16 +156,16 @@ fn unknown_dialog_481() {
     bench.registered();
     let (_, invite, _) = bench.established();
     let strange = bench.peer_request(&invite, Method::Bye, 1, "other-tag");
-    bench.from_pbx(&strange);
+    bench.pbx_sends(&strange);
     bench.response(481);
     let mut strange = bench.peer_request(&invite, Method::Options, 1, "peer");
     strange.headers.set(HeaderName::CallId, "unknown");
-    bench.from_pbx(&strange);
+    bench.pbx_sends(&strange);
     bench.response(481);
     bench.no_event();
     // A stray ACK gets no answer.
     let ack = bench.peer_request(&invite, Method::Ack, 1, "other-tag");
-    bench.from_pbx(&ack);
+    bench.pbx_sends(&ack);
     bench.silent();
 }
 
@@ -176,7 +176,7 @@ fn a_request_in_an_early_dialog_is_answered_too() {
     let invite = bench.request(Method::Invite);
     bench.reply(&invite, 180);
     let options = bench.peer_request(&invite, Method::Options, 1, "peer");
-    bench.from_pbx(&options);
+    bench.pbx_sends(&options);
     bench.response(200);
 }
 
@@ -186,12 +186,12 @@ fn cancel_of_a_re_invite_harms_nothing() {
     let (_, invite, _) = bench.established();
     let mut again = bench.peer_request(&invite, Method::Invite, 1, "peer");
     with_sdp(&mut again.headers, &mut again.body);
-    bench.from_pbx(&again);
+    bench.pbx_sends(&again);
     bench.response(488);
     let mut cancel = again.clone();
     cancel.method = Method::Cancel;
     cancel.headers.set(HeaderName::CSeq, "1 CANCEL");
-    bench.from_pbx(&cancel);
+    bench.pbx_sends(&cancel);
     bench.response(200);
     bench.silent();
     bench.no_event();

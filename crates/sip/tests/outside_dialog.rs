@@ -15,7 +15,7 @@ fn registered() -> (Bench, Uri) {
 fn options_tells_what_we_can() {
     let (mut bench, contact) = registered();
     let options = bench.fresh_request(Method::Options, contact);
-    bench.from_pbx(&options);
+    bench.pbx_sends(&options);
     let ok = bench.response(200);
     assert!(ok.headers.has(&HeaderName::Allow) && ok.headers.to().unwrap().tag.is_some());
 }
@@ -24,11 +24,11 @@ fn options_tells_what_we_can() {
 fn a_user_nobody_is_404_and_a_known_one_rings() {
     let (mut bench, _) = registered();
     let invite = bench.invite_of_peer(Uri::parse("sip:nobody@192.0.2.1").unwrap());
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(404);
     bench.no_event();
     let invite = bench.invite_of_peer(Uri::parse("sip:10005@192.0.2.1").unwrap());
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(100);
     assert!(matches!(bench.event(), Event::Incoming { .. }));
 }
@@ -40,7 +40,7 @@ fn a_call_for_a_registration_that_leaves_is_480() {
     bench.act(|ua, now| ua.unregister(id, now));
     bench.request(Method::Register);
     let invite = bench.invite_of_peer(contact);
-    bench.from_pbx(&invite);
+    bench.pbx_sends(&invite);
     bench.response(480);
     bench.no_event();
 }
@@ -55,7 +55,7 @@ fn a_merged_request_is_482() {
         HeaderName::Via,
         "SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKsecond;rport",
     );
-    bench.from_pbx(&other_way);
+    bench.pbx_sends(&other_way);
     bench.response(482);
     bench.no_event();
     bench.act(|ua, now| ua.ring(id, now));
@@ -65,7 +65,8 @@ fn a_merged_request_is_482() {
 #[test]
 fn refusals_before_the_user_is_looked_at() {
     let (mut bench, contact) = registered();
-    let cases: [(u16, fn(&mut sip::Request)); 6] = [
+    type Change = fn(&mut sip::Request);
+    let cases: [(u16, Change); 6] = [
         (420, |r| r.headers.push(HeaderName::Require, "x")),
         (415, |r| {
             r.headers.set(HeaderName::ContentType, "text/plain")
@@ -86,7 +87,7 @@ fn refusals_before_the_user_is_looked_at() {
     for (status, change) in cases {
         let mut invite = bench.invite_of_peer(contact.clone());
         change(&mut invite);
-        bench.from_pbx(&invite);
+        bench.pbx_sends(&invite);
         bench.response(status);
         bench.no_event();
     }
@@ -100,7 +101,7 @@ fn without_rport_the_answer_goes_to_the_port_of_the_via() {
         HeaderName::Via,
         "SIP/2.0/UDP pbx.internal:5070;branch=z9hG4bKx",
     );
-    bench.from_pbx(&options);
+    bench.pbx_sends(&options);
     let (hop, ok) = bench.response_to(200);
     assert_eq!(hop, udp("192.0.2.10:5070"));
     let via = ok.headers.via().unwrap();
@@ -121,7 +122,7 @@ fn all_vias_come_back_in_order() {
     options
         .headers
         .push(HeaderName::Via, "SIP/2.0/TLS c;branch=z9hG4bKc");
-    bench.from_pbx(&options);
+    bench.pbx_sends(&options);
     let vias = bench.response(200).headers.vias().unwrap();
     let text: Vec<String> = vias.iter().map(ToString::to_string).collect();
     assert_eq!(

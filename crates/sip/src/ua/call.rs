@@ -23,7 +23,6 @@ use crate::dialog::Dialog;
 use crate::header::HeaderName;
 use crate::message::Request;
 use crate::resolve::{Hop, Target};
-use crate::uri::Uri;
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +77,7 @@ pub(crate) struct Call {
 /// What only calls of one direction have.
 #[derive(Clone, Debug)]
 pub(crate) enum Direction {
-    Out(Outgoing),
+    Out(Box<Outgoing>),
     In(Incoming),
 }
 
@@ -253,9 +252,4 @@ pub(crate) fn sdp_of(headers: &crate::message::Headers, body: &Bytes) -> Option<
     let content_type = headers.get(&HeaderName::ContentType)?;
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     (media_type.eq_ignore_ascii_case("application/sdp") && !body.is_empty()).then(|| body.clone())
-}
-
-/// How a sentence names who is behind a URI: the user, else the host.
-pub(crate) fn name_of(uri: &Uri) -> String {
-    uri.user.clone().unwrap_or_else(|| uri.host.to_string())
 }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use secrecy::SecretString;
 
 use super::auth::Credentials;
-use super::call::{Call, Direction, Incoming, Phase, name_of, sdp_of};
-use super::call_out::identity;
+use super::call::{Call, Direction, Incoming, Phase, sdp_of};
 use super::fork::Fork;
+use super::identity::{identity, name_of};
 use super::schedule::{Alarm, Owner, TransactionId};
 use super::types::{Account, Event, InviteId, RegistrationId};
 use super::{ALLOW, Ua};

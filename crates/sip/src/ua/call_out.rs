@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use super::Ua;
 use super::auth::{Auth, Credentials, Refusal};
-use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, name_of, sdp_of};
+use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, sdp_of};
+use super::client_transactions::{Failure, User};
+use super::identity::{identity, name_of};
+use super::invite_template::invite_template;
 use super::look_up::Seeker;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::transactions::{Failure, User};
-use super::types::{Event, Invite, InviteId, RemoteIdentity};
-use super::{ALLOW, Ua};
+use super::types::{Event, Invite, InviteId};
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
-use crate::header::{CSeq, FromTo, HeaderName};
-use crate::message::{Headers, Method, Request, Response};
+use crate::header::{CSeq, HeaderName};
+use crate::message::{Method, Response};
 use crate::resolve::Hop;
 use crate::uri::Uri;
 
@@ -35,12 +37,8 @@ impl Ua {
             .find(|r| r.is_of(&invite.account));
         let token = registered.map(|r| r.token.clone());
         let token = token.unwrap_or_else(|| self.random_hex(128));
-        let checked = self.template(remote_target, &invite, &call_id, &local_tag);
+        let (template, problem) = invite_template(remote_target, &invite, &call_id, &local_tag);
         let target = invite.account.next_hop.clone();
-        let (template, refused) = match checked {
-            Ok(template) => (template, None),
-            Err((template, cause)) => (template, Some(cause)),
-        };
         let call = Call {
             phase: Phase::LookingUp,
             call_id: call_id.clone(),
@@ -52,7 +50,7 @@ impl Ua {
             forks: BTreeMap::new(),
             main: None,
             farewell: None,
-            side: Direction::Out(Outgoing {
+            side: Direction::Out(Box::new(Outgoing {
                 template,
                 cseq: 0,
                 hops: VecDeque::new(),
@@ -63,70 +61,18 @@ impl Ua {
                 early: BTreeMap::new(),
                 trying_told: false,
                 last_failure: None,
-            }),
+            })),
         };
         self.dialogs.insert((call_id, local_tag), id);
         self.calls.insert(id, call);
-        match refused {
-            Some(cause) => self.finish(id, Event::Refused { id, cause }),
+        match problem {
+            Some(text) => {
+                let cause = Cause::new(400, Stage::Input, Side::Browser, format!("{text}."));
+                self.finish(id, Event::Refused { id, cause });
+            }
             None => self.look_up(&target, Seeker::Call(id), now),
         }
         id
-    }
-
-    /// The INVITE without what differs from try to try (RFC 3261 section 8.1.1).
-    fn template(
-        &self,
-        remote_target: Uri,
-        invite: &Invite,
-        call_id: &str,
-        tag: &str,
-    ) -> Result<Request, (Request, Cause)> {
-        let Invite {
-            account,
-            callee,
-            caller_display,
-            offer,
-            extra_headers,
-        } = invite;
-        let mut headers = Headers::new();
-        headers.push(HeaderName::MaxForwards, "70");
-        let from = Uri::address_of_record(&account.user, &account.domain);
-        if let Ok(from) = &from {
-            let display = caller_display.clone().or_else(|| account.display.clone());
-            headers.push(
-                HeaderName::From,
-                FromTo::new(from.clone())
-                    .with_display(display)
-                    .with_tag(tag),
-            );
-        }
-        headers.push(HeaderName::To, FromTo::new(callee.clone()));
-        headers.push(HeaderName::CallId, call_id);
-        headers.push(HeaderName::Allow, ALLOW);
-        let mut problem = from.err().map(|error| error.to_string());
-        for (name, value) in extra_headers {
-            match own_header(name, value) {
-                Ok(name) => headers.push(name, value),
-                Err(why) => problem = problem.or(Some(why)),
-            }
-        }
-        if !offer.is_empty() {
-            headers.push(HeaderName::ContentType, "application/sdp");
-        }
-        let request = Request {
-            method: Method::Invite,
-            uri: remote_target,
-            headers,
-            body: offer.clone(),
-        };
-        match problem {
-            None => Ok(request),
-            Some(text) => Err((
-                request,
-                Cause::new(400, Stage::Input, Side::Browser, format!("{text}.")),
-            )),
-        }
     }
 
     /// The next hop's addresses are known, or why not.
@@ -276,14 +222,12 @@ impl Ua {
             }
             // 9.1: "If no provisional response has been received, the CANCEL request MUST NOT be sent; rather, the client
             // MUST wait for the arrival of a provisional response before sending the request."
-            (_, 100..=199) => {
-                if attempt.cancel == Cancel::Held {
-                    self.cancel_attempt(id, transaction, now);
-                }
+            (_, 100..=199) if attempt.cancel == Cancel::Held => {
+                self.cancel_attempt(id, transaction, now);
             }
             // A 2xx that crossed our CANCEL, of another branch, or once more.
             (_, 200..=299) => self.late_success(id, &attempt, current, response, now),
-            (Phase::Cancelling, _) if current => self.cancelled(id),
+            (Phase::Cancelling, 300..) if current => self.cancelled(id),
             _ => {}
         }
     }
@@ -379,16 +323,30 @@ impl Ua {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        if call.forks.contains_key(&remote_tag) {
-            return self.ack_again(id, &remote_tag);
-        }
         let crossed = call.phase == Phase::Cancelling && current;
         let reason = call.farewell.as_ref().and_then(Cause::to_reason);
-        self.open_fork(id, &attempt.invite, response, &attempt.hop, now);
+        let left = call
+            .forks
+            .get(&remote_tag)
+            .map(|fork| fork.finished() && !fork.staying());
         if crossed && let Some(call) = self.calls.get_mut(&id) {
             call.phase = Phase::Leaving;
             call.main = Some(remote_tag.clone());
             self.schedule.clear(Owner::Call(id), Alarm::CancelGivenUp);
+        }
+        match left {
+            None => {
+                self.open_fork(id, &attempt.invite, response, &attempt.hop, now);
+            }
+            Some(left) => {
+                self.ack_again(id, &remote_tag);
+                if !crossed {
+                    return;
+                }
+                if left {
+                    return self.left(id, &remote_tag);
+                }
+            }
         }
         #[cfg(feature = "faults")]
         if crate::fault::planted(crate::fault::Fault::MissingBye) {
@@ -544,64 +502,4 @@ impl Ua {
 pub(crate) fn unreachable_server(server: &str, error: &str) -> Cause {
     let text = format!("The SIP server {server} cannot be reached: {error}.");
     Cause::new(503, Stage::Connect, Side::Sip, text)
-}
-
-/// Who a message is from (`to`: whom it reached, in a response).
-pub(crate) fn identity(headers: &Headers, to: bool) -> RemoteIdentity {
-    let end = if to { headers.to() } else { headers.from() };
-    let agent = headers
-        .get(&HeaderName::UserAgent)
-        .or_else(|| headers.get(&HeaderName::Server));
-    let user_agent = agent.map(str::to_owned);
-    end.map_or_else(
-        |_| RemoteIdentity::default(),
-        |end| RemoteIdentity {
-            user: end.uri.user.clone().unwrap_or_default(),
-            display: end.display.clone(),
-            uri: end.uri.to_string(),
-            user_agent: user_agent.clone(),
-        },
-    )
-}
-
-/// A header of the application's own: never one this user agent writes itself, never one that breaks out of its line.
-fn own_header(name: &str, value: &str) -> Result<HeaderName, String> {
-    use HeaderName as H;
-    let parsed = H::parse(name).ok_or_else(|| format!("{name:?} is not a SIP header name"))?;
-    if matches!(
-        parsed,
-        H::Via
-            | H::From
-            | H::To
-            | H::CallId
-            | H::CSeq
-            | H::Contact
-            | H::MaxForwards
-            | H::Route
-            | H::RecordRoute
-            | H::ContentType
-            | H::ContentLength
-            | H::ContentEncoding
-            | H::Authorization
-            | H::ProxyAuthorization
-            | H::Require
-            | H::ProxyRequire
-            | H::Supported
-            | H::Allow
-            | H::UserAgent
-    ) {
-        return Err(format!(
-            "The header {parsed} is written by this gateway itself"
-        ));
-    }
-    if let Some(bad) = value
-        .chars()
-        .find(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
-    {
-        return Err(format!(
-            "The header {parsed} contains {}",
-            crate::error::in_words(bad)
-        ));
-    }
-    Ok(parsed)
 }

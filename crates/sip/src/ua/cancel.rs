@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::Ua;
 use super::call::{Call, Cancel, Phase};
+use super::client_transactions::User;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::transactions::User;
 use super::types::{Event, InviteId};
 use crate::cause::{Cause, Side, Stage};
 use crate::header::{CSeq, HeaderName, Reason};

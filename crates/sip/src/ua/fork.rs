@@ -10,9 +10,9 @@ use bytes::Bytes;
 use super::Ua;
 use super::auth::Auth;
 use super::call::Phase;
+use super::client_transactions::User;
 use super::look_up::Seeker;
 use super::schedule::TransactionId;
-use super::transactions::User;
 use super::types::{Event, InviteId};
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
@@ -335,7 +335,7 @@ impl Ua {
             return;
         };
         if call.phase == Phase::Leaving && call.main.as_deref() == Some(remote_tag) {
-            let cause = call.farewell.take().unwrap_or_else(|| ordinary_end());
+            let cause = call.farewell.take().unwrap_or_else(ordinary_end);
             return self.finish(id, Event::Ended { id, cause });
         }
         self.sweep(id);

@@ -12,15 +12,18 @@ mod call;
 mod call_in;
 mod call_out;
 mod cancel;
+mod client_transactions;
 mod fork;
 mod hang_up;
+mod identity;
 mod in_dialog;
+mod invite_template;
 mod look_up;
 mod outside;
 mod receive;
 mod register;
 mod schedule;
-mod transactions;
+mod server_transactions;
 mod trust;
 mod types;
 
@@ -41,10 +44,11 @@ use crate::error::FieldError;
 use crate::resolve::Hop;
 use crate::uri::Uri;
 use call::Call;
+use client_transactions::ClientTransaction;
 use look_up::LookUp;
 use register::Registration;
 use schedule::{Alarm, Owner, Schedule, TransactionId};
-use transactions::{ClientTransaction, ServerTransaction};
+use server_transactions::ServerTransaction;
 
 /// Methods this user agent takes (RFC 3261 section 20.5).
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";

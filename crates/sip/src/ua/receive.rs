@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Ua;
-use super::transactions::{mark_received, reply_hop, response_to};
+use super::server_transactions::{mark_received, reply_hop, response_to};
 use crate::error::Error;
 use crate::message::{self, Message, Method, Request};
 use crate::resolve::Hop;

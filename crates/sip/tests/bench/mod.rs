@@ -378,7 +378,7 @@ impl Bench {
         invite
     }
 
-    pub fn from_pbx(&mut self, request: &Request) {
+    pub fn pbx_sends(&mut self, request: &Request) {
         self.receive(&pbx(), &Message::Request(request.clone()));
     }
 
@@ -417,7 +417,7 @@ impl Bench {
     /// An incoming call of a registration, 100 sent. The call and the INVITE.
     pub fn offered(&mut self, contact: &Uri) -> (InviteId, Request) {
         let invite = self.invite_of_peer(contact.clone());
-        self.from_pbx(&invite);
+        self.pbx_sends(&invite);
         self.response(100);
         match self.event() {
             Event::Incoming { id, .. } => (id, invite),
@@ -431,7 +431,7 @@ impl Bench {
         self.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
         let ok = self.response(200);
         let ack = self.ack_of(&invite, &ok);
-        self.from_pbx(&ack);
+        self.pbx_sends(&ack);
         assert!(matches!(self.event(), Event::Confirmed { .. }));
         (id, invite, ok)
     }
