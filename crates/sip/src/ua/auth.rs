@@ -109,6 +109,11 @@ impl Auth {
         }
     }
 
+    /// How many challenges the next request answers.
+    pub(crate) fn answered(&self) -> usize {
+        self.answers.len()
+    }
+
     /// Takes the challenges of a 401 or 407. The realms, if another try makes sense.
     pub(crate) fn challenged(&mut self, response: &Response) -> Result<BTreeSet<String>, Refusal> {
         let mut all = response.headers.challenges();

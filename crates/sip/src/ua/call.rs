@@ -89,8 +89,10 @@ pub(crate) struct Outgoing {
     pub(crate) cseq: u32,
     /// Targets not yet tried.
     pub(crate) hops: VecDeque<Hop>,
-    /// How long one target may stay silent when there are others: its part of 64*T1.
-    pub(crate) share: Option<Duration>,
+    /// The UDP hop an INVITE on its way over TCP falls back on; it is the first of `hops`, too.
+    pub(crate) fallback: Option<Hop>,
+    /// When the last target's time is up: 64*T1 after the first began, so that all together get no more than one alone.
+    pub(crate) deadline: Option<Instant>,
     /// Every INVITE sent whose transaction lives.
     pub(crate) attempts: BTreeMap<TransactionId, Attempt>,
     /// The one whose answer counts.

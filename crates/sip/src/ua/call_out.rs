@@ -11,6 +11,7 @@ use super::identity::{identity, name_of};
 use super::invite_template::invite_template;
 use super::look_up::Seeker;
 use super::schedule::{Alarm, Owner, TransactionId};
+use super::size::TCP_PATIENCE;
 use super::types::{Event, Invite, InviteId};
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
@@ -54,7 +55,8 @@ impl Ua {
                 template,
                 cseq: 0,
                 hops: VecDeque::new(),
-                share: None,
+                fallback: None,
+                deadline: None,
                 attempts: BTreeMap::new(),
                 current: None,
                 auth: Auth::default(),
@@ -99,11 +101,10 @@ impl Ua {
         }
         call.phase = Phase::Calling;
         call.credentials.hops.clone_from(&hops);
-        let share = (hops.len() > 1)
-            .then(|| self.config.timers.life() / u32::try_from(hops.len()).unwrap_or(1));
+        let deadline = now + self.config.timers.life();
         if let Some(out) = call.outgoing() {
             out.hops = hops.into();
-            out.share = share;
+            out.deadline = Some(deadline);
         }
         self.schedule.set(
             Owner::Call(id),
@@ -119,7 +120,10 @@ impl Ua {
             return;
         };
         match out.hops.pop_front() {
-            Some(hop) => self.attempt(id, &hop, now),
+            Some(hop) => {
+                let hop = self.fitting(id, hop, now);
+                self.attempt(id, &hop, now);
+            }
             None => {
                 let cause = out.last_failure.take();
                 let cause = cause.unwrap_or_else(|| self.silence(id));
@@ -149,7 +153,6 @@ impl Ua {
             },
         );
         request.headers.push(HeaderName::Contact, contact);
-        let share = out.share;
         out.auth.authorize(&mut request, &account, &mut self.rng);
         let patience = self.config.timers.life();
         let Some(transaction) = self.start_client(request, hop, User::Invite(id), patience, now)
@@ -170,9 +173,26 @@ impl Ua {
             out.attempts.insert(transaction, attempt);
             out.current = Some(transaction);
         }
-        if let Some(share) = share {
+        self.limit_silence(id, now);
+    }
+
+    /// The current target may stay silent for its part of the time; alone it has its Timer B.
+    fn limit_silence(&mut self, id: InviteId, now: Instant) {
+        let life = self.config.timers.life();
+        let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
+            return;
+        };
+        let left = out
+            .deadline
+            .map_or(life, |deadline| deadline.saturating_duration_since(now));
+        let targets = u32::try_from(out.hops.len() + 1).unwrap_or(1);
+        let patience = match &out.fallback {
+            Some(_) => TCP_PATIENCE.min(left / targets),
+            None => left / targets,
+        };
+        if patience < life {
             self.schedule
-                .set(Owner::Call(id), Alarm::NextTarget, now + share);
+                .set(Owner::Call(id), Alarm::NextTarget, now + patience);
         }
     }
 
@@ -195,6 +215,9 @@ impl Ua {
         };
         attempt.provisional |= response.status < 200;
         let attempt = attempt.clone();
+        if current {
+            self.tcp_answered(id);
+        }
         match (phase, response.status) {
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 100) if current => {
                 self.tried(id, now)
@@ -357,6 +380,7 @@ impl Ua {
     }
 
     fn invite_challenged(&mut self, id: InviteId, hop: &Hop, response: &Response, now: Instant) {
+        let deadline = now + self.config.timers.life();
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -370,6 +394,7 @@ impl Ua {
         };
         match verdict {
             Ok(realms) => {
+                out.deadline = Some(deadline);
                 call.credentials.realms.extend(realms);
                 self.attempt(id, hop, now);
             }
@@ -408,6 +433,7 @@ impl Ua {
                     Failure::TimedOut => silence,
                     Failure::Transport(error) => unreachable_server(&server, error),
                 });
+                self.tcp_failed(id, now);
                 self.next_attempt(id, now);
             }
             _ => {}
@@ -426,6 +452,7 @@ impl Ua {
             self.cancel_attempt(id, transaction, now);
             self.hush_client(transaction);
         }
+        self.tcp_failed(id, now);
         self.next_attempt(id, now);
     }
 
@@ -476,8 +503,9 @@ impl Ua {
     fn silence(&self, id: InviteId) -> Cause {
         let server = self.server_name(id);
         let seconds = self.config.timers.life().as_secs();
+        let size = self.size_warning(id);
         let text = format!(
-            "The SIP server {server} did not answer within {seconds} s (no response to INVITE)."
+            "The SIP server {server} did not answer within {seconds} s (no response to INVITE).{size}"
         );
         Cause::new(408, Stage::Invite, Side::Sip, text)
     }

@@ -24,11 +24,13 @@ mod receive;
 mod register;
 mod schedule;
 mod server_transactions;
+mod size;
 mod trust;
 mod types;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -76,6 +78,8 @@ pub struct Ua {
     calls: BTreeMap<InviteId, Call>,
     /// By Call-ID and our tag.
     dialogs: BTreeMap<(String, String), InviteId>,
+    /// Servers that did not take a large INVITE over TCP, and since when.
+    without_tcp: BTreeMap<SocketAddr, Instant>,
 }
 
 impl Ua {
@@ -98,6 +102,7 @@ impl Ua {
             tokens: BTreeMap::new(),
             calls: BTreeMap::new(),
             dialogs: BTreeMap::new(),
+            without_tcp: BTreeMap::new(),
         }
     }
 
@@ -157,12 +162,17 @@ impl Ua {
     /// How much is going on.
     #[must_use]
     pub fn counts(&self) -> Counts {
+        // An index that forgets less than its table shows here, too.
         Counts {
-            dialogs: self.calls.len(),
-            client_transactions: self.clients.len(),
-            server_transactions: self.servers.len(),
-            registrations: self.registrations.len(),
-            timers: self.schedule.len(),
+            dialogs: self.calls.len().max(self.dialogs.len()),
+            client_transactions: self.clients.len().max(self.client_keys.len()),
+            server_transactions: self
+                .servers
+                .len()
+                .max(self.server_keys.len())
+                .max(self.server_origins.len()),
+            registrations: self.registrations.len().max(self.tokens.len()),
+            timers: self.schedule.len().max(self.look_ups.len()),
         }
     }
 

@@ -1,0 +1,107 @@
+//! An INVITE too large for a datagram goes over TCP (RFC 3261 section 18.1.1; known problem K4).
+
+use std::time::{Duration, Instant};
+
+use super::Ua;
+use super::call::{Call, Direction};
+use super::types::InviteId;
+use crate::resolve::{Hop, Transport};
+
+/// 18.1.1: "If a request is within 200 bytes of the path MTU, or if it is larger than 1300 bytes and the path MTU is
+/// unknown, the request MUST be sent using an RFC 2914 [43] congestion controlled transport protocol, such as TCP."
+const LARGE: usize = 1300;
+
+/// What Via, CSeq, Contact and User-Agent add to the template, in bytes.
+const OWN_HEADERS: usize = 280;
+
+/// What one answered challenge adds, in bytes.
+const CREDENTIALS: usize = 300;
+
+/// A firewall that swallows the connection must not cost the call: then it is UDP after all.
+pub(crate) const TCP_PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long a server that takes no TCP is remembered.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+impl Ua {
+    /// The hop itself, or TCP to the same place, with the hop itself to fall back on: 18.1.1: "if the attempt to establish
+    /// the connection generates either an ICMP Protocol Not Supported, or results in a TCP reset, the element SHOULD retry
+    /// the request, using UDP." Where the user or DNS has named a transport it is used.
+    pub(crate) fn fitting(&mut self, id: InviteId, hop: Hop, now: Instant) -> Hop {
+        let tcp = Hop {
+            transport: Transport::Tcp,
+            ..hop.clone()
+        };
+        self.without_tcp
+            .retain(|_, since| now.duration_since(*since) < REMEMBERED);
+        let possible = hop.transport == Transport::Udp
+            && self.local_address(&tcp).is_some()
+            && !self.without_tcp.contains_key(&hop.addr);
+        let Some(call) = self.calls.get_mut(&id).filter(|_| possible) else {
+            return hop;
+        };
+        let free = call
+            .next_hop
+            .as_ref()
+            .is_some_and(|target| target.transport.is_none());
+        let large = invite_bytes(call) > LARGE;
+        let Some(out) = call.outgoing().filter(|_| free && large) else {
+            return hop;
+        };
+        out.hops.push_front(hop.clone());
+        out.fallback = Some(hop);
+        call.credentials.hops.push(tcp.clone());
+        tcp
+    }
+
+    /// TCP brought an answer: no falling back.
+    pub(crate) fn tcp_answered(&mut self, id: InviteId) {
+        if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing)
+            && let Some(fallback) = out.fallback.take()
+        {
+            out.hops.retain(|hop| *hop != fallback);
+        }
+    }
+
+    /// TCP brought nothing: this server has none.
+    pub(crate) fn tcp_failed(&mut self, id: InviteId, now: Instant) {
+        if let Some(fallback) = self
+            .calls
+            .get_mut(&id)
+            .and_then(Call::outgoing)
+            .and_then(|out| out.fallback.take())
+        {
+            self.without_tcp.insert(fallback.addr, now);
+        }
+    }
+
+    /// A warning for a call whose INVITE may have been lost for its size.
+    pub(crate) fn size_warning(&self, id: InviteId) -> String {
+        let Some(call) = self.calls.get(&id) else {
+            return String::new();
+        };
+        let bytes = match &call.side {
+            Direction::Out(out) => out.current.and_then(|current| out.attempts.get(&current)),
+            Direction::In(_) => None,
+        };
+        let bytes = bytes.filter(|attempt| attempt.hop.transport == Transport::Udp);
+        let bytes = bytes.map_or(0, |attempt| attempt.invite.to_bytes().len());
+        if bytes <= LARGE {
+            return String::new();
+        }
+        format!(
+            " The INVITE has {bytes} bytes; some networks lose UDP messages of that size, SIP over TCP helps."
+        )
+    }
+}
+
+/// About how large its next INVITE is.
+fn invite_bytes(call: &Call) -> usize {
+    match &call.side {
+        Direction::Out(out) => {
+            let credentials = out.auth.answered() * CREDENTIALS;
+            out.template.to_bytes().len() + OWN_HEADERS + credentials
+        }
+        Direction::In(_) => 0,
+    }
+}
