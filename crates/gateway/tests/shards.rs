@@ -6,10 +6,11 @@ mod shard;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use gateway::shard::ShardSettings;
 use sdp::{Encoding, MediaKind, Plan};
 use session::media::{
     BrowserLegMode, CallId, Family, LegId, MediaCommand, MediaEvent, MediaFailure, StreamId,
@@ -48,15 +49,18 @@ fn call(shards: &mut Shards, echo: &Echo, call: CallId) -> (Client, String) {
 /// Another browser for a call.
 fn browser_leg(shards: &mut Shards, echo: &Echo, call: CallId, leg: LegId) -> (Client, String) {
     let (mut client, offer) = Client::offer();
-    let plan = pcmu(echo);
-    let mode = BrowserLegMode::Answer { offer, plan };
-    shards.send(MediaCommand::OpenBrowserLeg { call, leg, mode });
-    let answer = shards.wait(|event| match event {
-        MediaEvent::BrowserAnswer { call: c, sdp, .. } if *c == call => Some(sdp.clone()),
-        _ => None,
-    });
+    let answer = answer(shards, call, leg, offer, pcmu(echo));
     client.take_answer(&answer);
     (client, answer)
+}
+
+fn answer(shards: &mut Shards, call: CallId, leg: LegId, offer: String, plan: Plan) -> String {
+    let mode = BrowserLegMode::Answer { offer, plan };
+    shards.send(MediaCommand::OpenBrowserLeg { call, leg, mode });
+    shards.wait(|event| match event {
+        MediaEvent::BrowserAnswer { call: c, sdp, .. } if *c == call => Some(sdp.clone()),
+        _ => None,
+    })
 }
 
 /// Turns the clients until `done`.
@@ -383,4 +387,37 @@ fn what_cannot_be_is_said() {
     let (client, _) = browser_leg(&mut shards, &echo, CallId(1), LegId(3));
     let mut clients = [client];
     drive(&mut clients, |clients| clients[0].connected);
+}
+
+#[test]
+fn both_address_families_share_the_one_socket() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::with(ShardSettings {
+        shards: 1,
+        candidates: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        ..ShardSettings::default()
+    });
+    let browser_port = shards.engine.browser_ports()[0];
+    let mut clients = Vec::new();
+    let addresses = [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        Ipv6Addr::LOCALHOST.into(),
+    ];
+    for (number, address) in (1..).zip(addresses) {
+        let call = CallId(number);
+        sip_call(&mut shards, &echo, call);
+        let (client, offer) = Client::offer_from(address);
+        clients.push(client);
+        let client = clients.last_mut().expect("just pushed");
+        let answer = answer(&mut shards, call, LEG, offer, pcmu(&echo));
+        assert_eq!(answer.matches(" typ host").count(), 2, "{answer}");
+        client.take_answer(&answer);
+        drive(&mut clients, |clients| clients.iter().all(|c| c.connected));
+    }
+    talk(&mut clients, b'a', |clients| {
+        clients.iter().all(|c| heard(c, b'a') >= 10)
+    });
+    let ports = udp_ports();
+    assert_eq!(ports.iter().filter(|p| **p == browser_port).count(), 1);
 }

@@ -351,3 +351,31 @@ fn a_browser_that_vanishes_is_noticed_within_16_seconds() {
     let after = failed_at.expect("the leg ends") - start;
     assert!(after > 10 * SECOND && after < 20 * SECOND, "{after:?}");
 }
+
+#[test]
+fn a_packet_leaves_at_once_and_wakes_nobody_later() {
+    let mut world = video_call();
+    for n in 0..50 {
+        world.now += Duration::from_millis(20);
+        let now = world.now;
+        world.leg.handle_timeout(now);
+        while world.leg.poll_output().is_some() {}
+        world.send(
+            if n % 2 == 0 {
+                MediaKind::Audio
+            } else {
+                MediaKind::Video
+            },
+            if n % 2 == 0 { 0 } else { 96 },
+            b"x",
+        );
+        let sent = std::iter::from_fn(|| world.leg.poll_output());
+        assert_eq!(sent.count(), 1);
+        let next = world.leg.poll_timeout().unwrap();
+        assert!(
+            next >= now + Duration::from_millis(5),
+            "{:?} at {n}",
+            next - now
+        );
+    }
+}

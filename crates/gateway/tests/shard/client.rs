@@ -1,7 +1,7 @@
 //! A browser without a page: a `str0m` peer on a UDP socket of 127.0.0.1, driven by the test's thread.
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
@@ -30,7 +30,12 @@ pub(crate) struct Client {
 impl Client {
     /// The client and its offer of PCMU.
     pub(crate) fn offer() -> (Self, String) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        Self::offer_from(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// The same from another address of this machine.
+    pub(crate) fn offer_from(address: IpAddr) -> (Self, String) {
+        let socket = UdpSocket::bind((address, 0)).expect("a port");
         socket.set_nonblocking(true).expect("non-blocking");
         let address = socket.local_addr().expect("bound");
         let mut rtc = Rtc::builder()

@@ -65,11 +65,14 @@ pub(crate) struct Shards {
 
 impl Shards {
     pub(crate) fn start(shards: usize) -> Self {
-        let (sender, events) = channel(64);
-        let settings = ShardSettings {
+        Self::with(ShardSettings {
             shards,
             ..ShardSettings::default()
-        };
+        })
+    }
+
+    pub(crate) fn with(settings: ShardSettings) -> Self {
+        let (sender, events) = channel(64);
         let engine = start(settings, sender).expect("the shards start");
         Self {
             handle: engine.handle(),
