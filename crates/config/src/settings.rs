@@ -67,6 +67,8 @@ pub struct Config {
     pub media_advertise: Vec<IpAddr>,
     /// `symmetric_rtp`.
     pub symmetric_rtp: SymmetricRtp,
+    /// `early_buffer`.
+    pub early_buffer: Duration,
     /// `webrtc_port`: UDP port of the first media shard; shard `i` has `webrtc_port + i`. 0: any.
     pub webrtc_port: u16,
     /// `webrtc_advertise`, else `ip`: addresses of the ICE candidates.
@@ -265,6 +267,7 @@ impl Default for Config {
             media_port_to: 0,
             media_advertise: Vec::new(),
             symmetric_rtp: SymmetricRtp::Auto,
+            early_buffer: Duration::ZERO,
             webrtc_port: 0,
             webrtc_advertise: Vec::new(),
             media_shards: None,

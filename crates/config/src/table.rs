@@ -210,7 +210,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_port" = "5080",
         PORT,
         set!(sip_port, value::port),
-        "SIP over UDP and TCP, for requests that come to us and as the source of ours."
+        "SIP over UDP, for requests that come to us and as the source of ours."
     ),
     key!(
         Sip,
@@ -224,7 +224,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 ("tls", SipTransport::Tls)
             ]
         )),
-        "Transport of our requests where a target such as `sip:host;transport=tcp` names none. A request over UDP that passes 1300 bytes goes over TCP where the peer takes it (RFC 3261 §18.1.1)."
+        "Transport of our requests. So far only `udp` is spoken; the server refuses to start with another."
     ),
     key!(
         Sip,
@@ -316,6 +316,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
             ]
         )),
         "Where a SIP peer's RTP may come from. `auto`: the address its SDP names, or another port or the address of its SIP, when the packets fit the call. `strict`: only what its SDP names."
+    ),
+    key!(
+        Media,
+        "early_buffer" = "3000",
+        "0 to 10000 (milliseconds)",
+        set!(early_buffer, value::early_buffer),
+        "How much of a SIP peer's media is kept until the browser can hear it, so that a greeting is heard from its first syllable. `0`: none."
     ),
     key!(
         Media,

@@ -59,6 +59,11 @@ pub(crate) fn milliseconds(text: &str) -> Result<Duration, Fault> {
     number(text, 1, 30 * 24 * 3_600_000).map(Duration::from_millis)
 }
 
+/// Milliseconds of media, 0 to 10 s.
+pub(crate) fn early_buffer(text: &str) -> Result<Duration, Fault> {
+    number(text, 0, 10_000).map(Duration::from_millis)
+}
+
 /// Seconds, 1 to 3600.
 pub(crate) fn seconds(text: &str) -> Result<Duration, Fault> {
     number(text, 1, 3600).map(Duration::from_secs)

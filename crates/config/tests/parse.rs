@@ -109,6 +109,7 @@ fn without_a_file_every_setting_has_its_default() {
         media_port_to: 32000,
         media_advertise: vec![],
         symmetric_rtp: SymmetricRtp::Auto,
+        early_buffer: Duration::from_secs(3),
         webrtc_port: 8100,
         webrtc_advertise: vec![],
         media_shards: None,
@@ -353,6 +354,13 @@ fn every_key_sets_its_own_field() {
             "symmetric_rtp=strict",
             Config {
                 symmetric_rtp: SymmetricRtp::Strict,
+                ..base.clone()
+            },
+        ),
+        (
+            "early_buffer=0",
+            Config {
+                early_buffer: Duration::ZERO,
                 ..base.clone()
             },
         ),

@@ -106,6 +106,11 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         number,
         or_next: demo,
     };
+    if config.sip_transport != config::SipTransport::Udp {
+        anyhow::bail!(
+            "sip_transport (or sip_use_tls): this server speaks SIP over UDP only, so far"
+        );
+    }
     let local = config.ip_local;
     let own = addresses::own(&config.ip);
     tracing::info!(addresses = ?own, "reachable at");
@@ -200,6 +205,7 @@ fn start_media(
             config::SymmetricRtp::Auto => media::SymmetricRtp::Auto,
             config::SymmetricRtp::Strict => media::SymmetricRtp::Strict,
         },
+        early_buffer: config.early_buffer,
         ..ShardSettings::default()
     };
     let (events, mut from_shards) = mpsc::channel(MEDIA_EVENTS);

@@ -187,7 +187,8 @@ impl Spike {
     }
 
     fn figures(&mut self, kind: &str) -> Result<Value> {
-        let figures = self.browser.evaluate("leg.figures()")?[kind].clone();
+        let all = self.browser.evaluate("leg.figures()")?;
+        let figures = all[kind].clone();
         let pick = |from: &Value, names: &[&str]| {
             let mut line = String::new();
             for name in names {
@@ -196,7 +197,9 @@ impl Spike {
             line
         };
         eprintln!(
-            "{kind}: sources={} codecIn={} codecOut={} | in: {}| out: {}",
+            "bandwidth={} round trip={} | {kind}: sources={} codecIn={} codecOut={} | in: {}| out: {}",
+            all["pair"]["availableOutgoingBitrate"],
+            all["pair"]["currentRoundTripTime"],
             figures["sources"],
             figures["codecIn"],
             figures["codecOut"],
