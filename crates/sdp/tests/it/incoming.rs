@@ -349,3 +349,53 @@ fn an_invite_that_cannot_be_carried_says_why() {
         assert_eq!(error.unwrap_err().text(), text, "{offer}");
     }
 }
+
+#[test]
+fn the_same_codec_twice_is_offered_once() {
+    check_offered(
+        &sip("m=audio 4000 RTP/AVP 0\nm=video 4002 RTP/AVP 97 98 99\na=rtpmap:97 H264/90000\na=fmtp:97 profile-level-id=42e01f\na=rtpmap:98 H264/90000\na=fmtp:98 profile-level-id=42801f\na=rtpmap:99 H264/90000\na=fmtp:99 profile-level-id=42e00d;packetization-mode=1"),
+        "audio sendrecv: 0 PCMU/8000
+video sendrecv: 97 H264/90000 [level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f], 99 H264/90000 [level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e00d]
+",
+    );
+}
+
+#[test]
+fn the_encrypted_twin_of_a_line_is_refused() {
+    check(
+        &sip(
+            "m=audio 4000 RTP/SAVP 0\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\nm=audio 4002 RTP/AVP 0",
+        ),
+        |answer| answer,
+        "audio: browser 0 PCMU/8000
+  0 PCMU/8000 = PCMU/8000 send 0 recv 0 Pass
+  sendrecv to 192.0.2.9:4002 rtcp 192.0.2.9:4003, 20 ms
+  PCMU/8000 on both legs: passed through by payload type
+",
+        "m=audio 0 RTP/SAVP 0
+a=rtpmap:0 PCMU/8000
+m=audio 31002 RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+a=ptime:20
+a=sendrecv
+",
+    );
+}
+
+#[test]
+fn digits_that_nobody_offered_are_left_out() {
+    check(
+        &sip("m=audio 4000 RTP/AVP 0"),
+        |answer| answer.replace("SAVPF 0", "SAVPF 0 126") + "a=rtpmap:126 telephone-event/8000\n",
+        "audio: browser 0 PCMU/8000
+  0 PCMU/8000 = PCMU/8000 send 0 recv 0 Pass
+  sendrecv to 192.0.2.9:4000 rtcp 192.0.2.9:4001, 20 ms
+  PCMU/8000 on both legs: passed through by payload type
+",
+        "m=audio 31002 RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+a=ptime:20
+a=sendrecv
+",
+    );
+}

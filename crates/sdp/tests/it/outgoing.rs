@@ -334,3 +334,16 @@ fn nothing_is_sent_to_a_group() {
     let answer = sip("m=audio 4000 RTP/AVP 0\na=rtcp:4001 IN IP4 224.2.1.1");
     assert_eq!(plan(CHROMIUM_AUDIO, &answer).unwrap().media[0].remote, None);
 }
+
+#[test]
+fn a_peer_cannot_widen_what_was_offered() {
+    let listening = CHROMIUM_AV.replace("a=sendrecv", "a=recvonly");
+    let answer = sip("m=audio 4000 RTP/AVP 0\nm=video 4002 RTP/AVP 96\na=sendrecv");
+    let plan = plan(&listening, &answer).unwrap();
+    let directions: Vec<_> = plan
+        .media
+        .iter()
+        .map(|media| media.sip_direction.name())
+        .collect();
+    assert_eq!(directions, ["sendrecv", "recvonly"]);
+}
