@@ -330,6 +330,15 @@ fn an_invite_that_cannot_be_carried_says_why() {
             "Transcoding required, but disabled",
         ),
         ("m=video 4002 RTP/AVP 34", "No common codecs"),
+        // A codec at a clock it does not have: nobody knows what its timestamps mean.
+        (
+            "m=audio 4000 RTP/AVP 96\na=rtpmap:96 opus/16000/2",
+            "Transcoding required, but disabled",
+        ),
+        (
+            "m=audio 4000 RTP/AVP 96\na=rtpmap:96 G722/16000",
+            "Transcoding required, but disabled",
+        ),
         ("m=audio 4000 RTP/AVP 3 13", "No common codecs"),
         ("m=audio 4000 RTP/AVP", "No common codecs"),
         (

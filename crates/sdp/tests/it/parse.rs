@@ -221,3 +221,10 @@ fn every_sample_is_read() {
         );
     }
 }
+
+#[test]
+fn a_refused_line_does_not_take_the_direction_of_the_session() {
+    let text = "v=0\ns=-\nc=IN IP4 192.0.2.9\na=inactive\nt=0 0\nm=audio 0 RTP/AVP 0\na=sendrecv\n";
+    let read = parsed(text);
+    assert_eq!(parsed(&read.to_string()), read, "{read}");
+}
