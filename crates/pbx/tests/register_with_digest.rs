@@ -5,7 +5,7 @@ mod world;
 use sip::Transport;
 use sip::digest::Algorithm;
 use testkit::sip_text::{header, headers, status};
-use world::{Phone, World, authorization, ms};
+use world::{Phone, World, authorization, authorization_for, ms};
 
 fn phone() -> Phone {
     Phone::new("10005", 5070)
@@ -50,6 +50,22 @@ fn another_accounts_password_does_not_do() {
         status(&world.register_bare(&phone(), "10005", &[&line])),
         Some(401)
     );
+}
+
+#[test]
+fn an_answer_for_another_realm_or_another_request_does_not_do() {
+    for (realm, uri, expected) in [
+        ("127.0.0.1", "sip:127.0.0.1", 200),
+        ("elsewhere", "sip:127.0.0.1", 401),
+        ("127.0.0.1", "sip:elsewhere", 401),
+    ] {
+        let mut world = World::new();
+        let refused = world.register_bare(&phone(), "10005", &[]);
+        let refused = refused.replace("realm=\"127.0.0.1\"", &format!("realm=\"{realm}\""));
+        let line = authorization_for(uri, &refused, "10005", "demo", Algorithm::Md5, 1);
+        let answer = world.register_bare(&phone(), "10005", &[&line]);
+        assert_eq!(status(&answer), Some(expected), "{realm} {uri}");
+    }
 }
 
 #[test]

@@ -286,6 +286,18 @@ pub fn authorization(
     algorithm: Algorithm,
     count: u32,
 ) -> String {
+    authorization_for("sip:127.0.0.1", refused, user, password, algorithm, count)
+}
+
+/// The same for a request to another URI.
+pub fn authorization_for(
+    uri: &str,
+    refused: &str,
+    user: &str,
+    password: &str,
+    algorithm: Algorithm,
+    count: u32,
+) -> String {
     let challenge = headers(refused, "WWW-Authenticate")
         .flat_map(|value| Challenge::parse_list(value, false).unwrap())
         .find(|challenge| challenge.algorithm == Some(algorithm.clone()))
@@ -295,7 +307,6 @@ pub fn authorization(
         username: user,
         password: &password,
     };
-    let uri = "sip:127.0.0.1";
     let value = respond(
         &challenge,
         credentials,
