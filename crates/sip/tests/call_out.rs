@@ -156,6 +156,7 @@ fn both_hang_up_at_once() {
     let theirs = bench.peer_request(&invite, Method::Bye, 1, "peer");
     bench.pbx_sends(&theirs);
     bench.response(200);
+    bench.no_event();
     bench.reply(&ours, 481);
     assert!(matches!(bench.event(), Event::Ended { .. }));
     bench.over();

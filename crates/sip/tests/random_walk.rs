@@ -61,6 +61,8 @@ struct Walk {
     heard: BTreeSet<String>,
     last_events: BTreeMap<InviteId, (usize, bool)>,
     cseq: u32,
+    /// Everything that came out.
+    log: Vec<String>,
 }
 
 impl Walk {
@@ -84,6 +86,7 @@ impl Walk {
             heard: BTreeSet::new(),
             last_events: BTreeMap::new(),
             cseq: 100,
+            log: Vec::new(),
         }
     }
 
@@ -102,12 +105,14 @@ impl Walk {
     /// Books what left and what happened.
     fn observe(&mut self) {
         while let Some(sent) = self.bench.sent.pop_front() {
+            self.log.push(format!("{sent:?}"));
             match sent.message {
                 Message::Request(request) => self.asked_for(request, sent.at),
                 Message::Response(response) => self.answered(response, sent.at),
             }
         }
         while let Some(event) = self.bench.events.pop_front() {
+            self.log.push(format!("{event:?}"));
             let (id, last) = match event {
                 Event::Incoming { id, .. } => {
                     self.calls.push(id);
@@ -399,6 +404,18 @@ fn whatever_happens_every_call_ends_once_and_nothing_is_left() {
         }
         walk.finish();
     }
+}
+
+/// Invariant 2: the user agent is a function of its seed and its inputs.
+#[test]
+fn the_same_inputs_bring_the_same_outputs() {
+    let logs = [(), ()].map(|()| {
+        let mut walk = Walk::new(42);
+        (0..500).for_each(|_| walk.step());
+        walk.log
+    });
+    assert!(logs[0].len() > 100);
+    assert_eq!(logs[0], logs[1]);
 }
 
 /// The walk would notice: with each planted fault it fails within a few seeds.

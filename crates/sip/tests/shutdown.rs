@@ -18,6 +18,7 @@ fn everything_ends_and_is_forgotten() {
     bench.event();
     bench.call("unresolved.example.com");
     bench.act(|ua, now| ua.shutdown(now));
+    assert!(!bench.ua.settled());
     let mut methods = Vec::new();
     while let Some(sent) = bench.sent.pop_front() {
         match sent.message {
@@ -32,6 +33,8 @@ fn everything_ends_and_is_forgotten() {
     assert_eq!(methods, ["486", "BYE", "BYE", "CANCEL", "REGISTER"]);
     bench.reply(&invite, 487);
     bench.request(Method::Ack);
+    assert!(bench.ua.settled(), "no time has to pass for that");
+    assert_ne!(bench.ua.counts(), Counts::default());
     let ended = bench
         .events
         .iter()

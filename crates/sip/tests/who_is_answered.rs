@@ -173,3 +173,22 @@ fn a_call_in_progress_takes_its_ack_and_cancel_from_anywhere() {
     bench.response(200);
     bench.response(487);
 }
+
+/// trust: A5. Even a source with an answer cannot make the table grow without end.
+#[test]
+fn a_flood_of_transactions_is_bounded() {
+    let mut bench = Bench::new();
+    let (_, contact) = bench.registered();
+    let options = bench.fresh_request(Method::Options, contact);
+    let text = String::from_utf8(options.to_bytes().to_vec()).unwrap();
+    let (head, tail) = text.split_once("z9hG4bKpeer1").unwrap();
+    for n in 0..10_100 {
+        let message =
+            format!("{head}z9hG4bKflood{n}{tail}").replace("call0@", &format!("call{n}@"));
+        bench.receive_bytes(&pbx(), message);
+        bench.ignore_sent();
+    }
+    assert_eq!(bench.ua.counts().server_transactions, 10_000);
+    bench.pass(secs(32));
+    assert_eq!(bench.ua.counts().server_transactions, 0);
+}

@@ -31,7 +31,7 @@ mod types;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand::Rng;
@@ -45,7 +45,7 @@ pub use types::{
 use crate::error::FieldError;
 use crate::resolve::Hop;
 use crate::uri::Uri;
-use call::Call;
+use call::{Call, Phase};
 use client_transactions::ClientTransaction;
 use look_up::LookUp;
 use register::Registration;
@@ -85,7 +85,11 @@ pub struct Ua {
 impl Ua {
     /// A user agent with nothing going on. All its random values come from `rng`.
     #[must_use]
-    pub fn new(config: UaConfig, rng: ChaCha20Rng) -> Self {
+    pub fn new(mut config: UaConfig, rng: ChaCha20Rng) -> Self {
+        // A retransmission interval of nothing would never let time pass.
+        let timers = &mut config.timers;
+        timers.t1 = timers.t1.max(Duration::from_millis(1));
+        timers.t2 = timers.t2.max(timers.t1);
         Self {
             config,
             rng,
@@ -140,8 +144,8 @@ impl Ua {
         self.schedule.next().map(|(at, alarm)| (at, alarm.why()))
     }
 
-    /// Ends every call and removes every binding. What that takes comes out as usual; all is done when
-    /// [`Ua::counts`] is zero.
+    /// Ends every call and removes every binding. What that takes comes out as usual; all is said when
+    /// [`Ua::settled`], all is forgotten when [`Ua::counts`] is zero.
     pub fn shutdown(&mut self, now: Instant) {
         for id in self.calls.keys().copied().collect::<Vec<_>>() {
             self.end(id, now);
@@ -149,6 +153,12 @@ impl Ua {
         for id in self.registrations.keys().copied().collect::<Vec<_>>() {
             self.unregister(id, now);
         }
+    }
+
+    /// Every call has had its last event and no registration is left: only copies of old messages can still come.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.registrations.is_empty() && self.calls.values().all(|call| call.phase == Phase::Over)
     }
 
     /// The URI of what a person typed as callee; see [`crate::callee_uri`].
