@@ -190,9 +190,13 @@ impl Server {
 /// Reads SIP datagrams for ever.
 async fn read(udp: Arc<UdpSocket>, local: SocketAddr, arrivals: Arrivals) {
     let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut told = false;
     loop {
         match udp.recv_from(&mut buffer).await {
             Ok((length, from)) => {
+                if !from.ip().is_loopback() && !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%from, "the test PBX hears phones at 127.0.0.1 only, so not this one");
+                }
                 let from = Hop {
                     transport: Transport::Udp,
                     addr: from,

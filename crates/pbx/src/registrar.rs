@@ -135,13 +135,18 @@ impl Registrar {
             }
             stale = true;
         }
-        // MD5 alone: Debian's baresip 1.0 gives up on a challenge that also offers SHA-256
-        // ("Function not implemented"), against RFC 8760 §2.4.
-        let nonce = self.nonces.issue(rng, now);
-        let mut challenge = Challenge::new(&self.realm, nonce, Algorithm::Md5);
-        challenge.stale = stale;
-        let challenge = Header::new(HeaderName::WwwAuthenticate, challenge);
-        Err((401, "Unauthorized", vec![challenge]))
+        // RFC 8760 §2.4: the preferred one first.
+        let mut algorithms = vec![Algorithm::Sha256, Algorithm::Md5];
+        if stumbles_over_sha256(request) {
+            algorithms.remove(0);
+        }
+        let challenges = algorithms.into_iter().map(|algorithm| {
+            let nonce = self.nonces.issue(rng, now);
+            let mut challenge = Challenge::new(&self.realm, nonce, algorithm);
+            challenge.stale = stale;
+            Header::new(HeaderName::WwwAuthenticate, challenge)
+        });
+        Err((401, "Unauthorized", challenges.collect()))
     }
 
     /// Name, realm, URI and hash are right; the nonce is not looked at.
@@ -237,6 +242,18 @@ pub(crate) fn reply_hop(request: &Request, from: &Hop) -> Hop {
         hop.addr.set_port(via.port.unwrap_or(5060));
     }
     hop
+}
+
+/// A phone passes over a challenge it does not understand (RFC 8760 §2.4). baresip 1.0.0 of Debian 12 gives up instead
+/// ("Function not implemented"), though MD5 is offered beside SHA-256.
+fn stumbles_over_sha256(request: &Request) -> bool {
+    let agent = request
+        .headers
+        .get(&HeaderName::UserAgent)
+        .unwrap_or_default();
+    ["baresip v0.", "baresip v1."]
+        .iter()
+        .any(|old| agent.starts_with(old))
 }
 
 /// How long a binding shall hold; zero removes it (§10.3 step 6).

@@ -29,6 +29,21 @@ fn both_algorithms_open_the_door() {
 }
 
 #[test]
+fn a_phone_that_stumbles_over_sha256_is_offered_md5_alone() {
+    for (agent, offered) in [("baresip v1.0.0 (x86_64/linux)", 1), ("baresip v3.5.1", 2)] {
+        let mut world = World::new();
+        let agent = format!("User-Agent: {agent}");
+        let refused = world.register_bare(&phone(), "10005", &[&agent]);
+        let challenges: Vec<_> = headers(&refused, "WWW-Authenticate").collect();
+        assert_eq!(challenges.len(), offered, "{refused}");
+        assert!(
+            challenges[offered - 1].contains("algorithm=MD5"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn a_wrong_password_gets_401_again() {
     for (user, password) in [("10005", "Demo"), ("10005", ""), ("10006", "nonsense")] {
         let mut world = World::new();
