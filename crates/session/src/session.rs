@@ -44,7 +44,7 @@ pub(crate) fn account(connection: &Connection) -> Result<Option<Account>, FieldE
     let domain = filled(&connection.sip_domain)
         .or(filled(&connection.sip_outbound_proxy))
         .or(filled(&connection.sip_proxy))
-        .ok_or_else(|| FieldError {
+        .ok_or(FieldError {
             field: "sipDomain",
             problem: FieldProblem::Empty,
         })?;

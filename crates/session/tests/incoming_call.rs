@@ -24,7 +24,10 @@ fn call_id(frames: &[serde_json::Value]) -> String {
         .iter()
         .find(|f| f["message"] == "notifyIncomingCall")
         .expect("it rings");
-    notify["data"][0]["callId"].as_str().unwrap().to_owned()
+    notify["data"][0]["callId"]
+        .as_str()
+        .expect("a callId")
+        .to_owned()
 }
 
 #[test]

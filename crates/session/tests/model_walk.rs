@@ -194,11 +194,9 @@ impl Walk {
                     self.w.in_dialog(&invite, &ok, "BYE", self.cseq);
                 }
             }
-            (Step::PeerBye, Some(invite)) => {
-                if self.successes.contains("a") {
-                    self.bye_from_peer = true;
-                    self.peer_byes(&invite, "a");
-                }
+            (Step::PeerBye, Some(invite)) if self.successes.contains("a") => {
+                self.bye_from_peer = true;
+                self.peer_byes(&invite, "a");
             }
             (Step::PeerAck, Some(invite)) => {
                 if let Some(ok) = self.ok_of_ours() {

@@ -106,6 +106,7 @@ pub(crate) enum CallInput {
 
 /// All that a call can do to the world.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful lives for one step")]
 pub(crate) enum Effect {
     /// A message to a page.
     Page {

@@ -1,6 +1,10 @@
 //! The world around a Hub in simulated time: pages, a media side, a SIP side, and a log of inputs.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the world")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its part of the world"
+)]
 #![allow(
     clippy::disallowed_methods,
     reason = "one base instant for simulated time"
