@@ -145,9 +145,7 @@ pub(crate) async fn run(
         while let Some(output) = hub.poll_output() {
             perform(output, &mut pages, &control, &performers);
         }
-        let counts = hub.counts();
-        if counts.calls == 0
-            && counts.sip.client_transactions == 0
+        if hub.settled()
             && let Some(done) = stopping.take()
         {
             let _ = done.send(());

@@ -241,6 +241,11 @@ impl Hub {
         }
     }
 
+    /// After [`Input::Shutdown`]: the SIP side has confirmed every end.
+    pub fn settled(&self) -> bool {
+        self.calls.is_empty() && self.ua.settled()
+    }
+
     /// The live calls, oldest first.
     pub fn call_ids(&self) -> Vec<CallId> {
         self.calls

@@ -2,7 +2,7 @@
 //!
 //! Pure: bytes and instants go in, [`LegOutput`]s come out. The seam to `str0m` is this crate alone.
 //! `str0m` runs in RTP mode and through its direct API: the SDP of the browser is read, and ours is
-//! written, here ([`description`], [`write`]), so that the browser's payload types, our order of
+//! written, here (`description`, `write`), so that the browser's payload types, our order of
 //! codecs and one SSRC per m-line are exactly what the call's plan says.
 //!
 //! ```text

@@ -4,7 +4,7 @@
 //! bytes -> parse: lines, unfolding, start line -> sanity: what every message must satisfy -> Message
 //! Message -> print: one Content-Length, no control character -> bytes
 //! ```
-//! A parsed message has passed [`sanity`], so `via()`, `from()`, `to()`, `call_id()`, `cseq()` cannot fail on it.
+//! A parsed message has passed `sanity`, so `via()`, `from()`, `to()`, `call_id()`, `cseq()` cannot fail on it.
 mod headers;
 mod method;
 mod parse;
