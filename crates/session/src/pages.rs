@@ -316,15 +316,11 @@ impl Hub {
                     }
                 }
             }
-            ClientMessage::Hold { call_id, .. } | ClientMessage::Unhold { call_id } => {
-                let sentence = "Hold is not available on this server yet; the call goes on.";
-                match self.call_of(session, &call_id) {
-                    Some((call, leg)) => {
-                        let sentence = sentence.into();
-                        self.step_call(call, CallInput::PageAsks { leg, sentence }, now);
-                    }
-                    None => self.no_such_call(socket, "hold", call_id),
-                }
+            ClientMessage::Hold { call_id, .. } => {
+                self.not_yet(socket, session, "hold", call_id, now)
+            }
+            ClientMessage::Unhold { call_id } => {
+                self.not_yet(socket, session, "unhold", call_id, now);
             }
             ClientMessage::SendDtmf { call_id, .. } => {
                 let text = "DTMF is not available on this server yet.";
@@ -357,6 +353,25 @@ impl Hub {
             | ClientMessage::Pong
             | ClientMessage::Ignored { .. } => {}
         }
+    }
+
+    /// `hold` and `unhold` until they work: a sentence, and the true state, which frees the page's
+    /// button (R11).
+    fn not_yet(
+        &mut self,
+        socket: SocketId,
+        session: SessionId,
+        method: &str,
+        call_id: String,
+        now: Instant,
+    ) {
+        let Some((call, leg)) = self.call_of(session, &call_id) else {
+            return self.no_such_call(socket, method, call_id);
+        };
+        let sentence = "Hold is not available on this server yet; the call goes on.";
+        self.refuse(socket, method, Some(call_id), sentence);
+        let sentence = sentence.into();
+        self.step_call(call, CallInput::PageAsks { leg, sentence }, now);
     }
 
     fn call_of(&self, session: SessionId, call_id: &str) -> Option<(CallId, LegId)> {

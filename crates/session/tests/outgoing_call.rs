@@ -167,13 +167,14 @@ fn hold_dtmf_and_transfer_are_answered_truly() {
     w.told(page);
     w.say(page, json!({"message":"hold","data":[{"callId":"c1"}]}));
     let frames = w.frames(page);
-    assert_eq!(frames[0]["message"], "talk");
+    assert_eq!(frames[0]["message"], "fail", "a sentence the page shows");
+    assert_eq!(frames[1]["message"], "talk");
     assert_eq!(
-        frames[0]["data"][0]["status"], "ESTABLISHED",
+        frames[1]["data"][0]["status"], "ESTABLISHED",
         "the true state"
     );
     assert!(
-        frames[0]["data"][0]["info"]
+        frames[1]["data"][0]["info"]
             .as_str()
             .unwrap()
             .contains("Hold")
