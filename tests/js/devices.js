@@ -142,6 +142,9 @@ function devices({ tone, colour, recorder }) {
       tracks: (element.srcObject?.getTracks() ?? []).map(({ id, kind, readyState, muted }) => ({ id, kind, readyState, muted })),
     })),
 
+    /** The SDP of the newest connection, both sides. */
+    descriptions: () => [connections.at(-1)?.localDescription?.sdp, connections.at(-1)?.remoteDescription?.sdp],
+
     /** RTP statistics of the newest connection, one object for each stream. */
     stats: async () => {
       const report = await connections.at(-1)?.getStats();

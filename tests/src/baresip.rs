@@ -92,7 +92,8 @@ impl Baresip {
         std::fs::write(inner.join("config"), config)?;
         std::fs::write(inner.join("accounts"), phone.account())?;
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(&inner).current_dir(&inner);
+        // -s: every SIP message goes to the log.
+        command.arg("-s").arg("-f").arg(&inner).current_dir(&inner);
         let mut process =
             Process::start(&format!("baresip-{}", phone.user.name), folder, &command)?;
         let control = Control::connect(SocketAddr::from(([127, 0, 0, 1], sip + 2)), &mut process)?;

@@ -150,10 +150,18 @@ impl Browser {
 
     /// Waits until `count` pictures of the far side were shown since `from` seconds, and gives them.
     pub fn watch(&mut self, from: f64, count: usize, limit: Duration) -> Result<Vec<Frame>> {
-        self.wait_true(
-            &format!("window.__test.frames({from}).length >= {count}"),
-            limit,
-        )?;
+        let enough = format!("window.__test.frames({from}).length >= {count}");
+        if let Err(error) = self.wait_true(&enough, limit) {
+            let seen = self.frames(from)?.len();
+            let is_video =
+                |stream: &Value| stream["kind"] == "video" && stream["type"] == "inbound-rtp";
+            let streams: Vec<Value> = self.stats()?.into_iter().filter(is_video).collect();
+            let streams = Value::from(streams);
+            let answer = self.evaluate("window.__test.descriptions()[1]")?;
+            let answer = answer.as_str().unwrap_or_default();
+            let told = format!("{seen} pictures of {count} were shown: {streams}\n{answer}");
+            return Err(error.context(told));
+        }
         self.frames(from)
     }
 
