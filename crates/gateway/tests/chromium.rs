@@ -86,6 +86,7 @@ impl Spike {
             call: CALL,
             stream: StreamId(1),
             plan: plan.clone(),
+            signalling: None,
         });
         let mode = BrowserLegMode::Answer { offer, plan };
         self.shards.send(MediaCommand::OpenBrowserLeg {
@@ -136,6 +137,7 @@ impl Spike {
             call: CALL,
             stream: StreamId(1),
             plan: plan(lines),
+            signalling: None,
         });
         Ok(())
     }

@@ -37,6 +37,7 @@ fn sip_call(shards: &mut Shards, echo: &Echo, call: CallId) {
         call,
         stream: StreamId(0),
         plan: pcmu(echo),
+        signalling: None,
     });
 }
 
@@ -420,4 +421,44 @@ fn both_address_families_share_the_one_socket() {
     });
     let ports = udp_ports();
     assert_eq!(ports.iter().filter(|p| **p == browser_port).count(), 1);
+}
+
+#[test]
+fn ports_come_back_from_calls_that_end_and_from_calls_that_panic() {
+    let _alone = ALONE.lock();
+    // Room for two calls, below the range that the kernel gives out by itself.
+    let first = 20_000 + 4 * (std::process::id() % 2_000) as u16;
+    let mut shards = Shards::with(ShardSettings {
+        shards: 1,
+        media_ports: (first, first + 3),
+        ..ShardSettings::default()
+    });
+    assert_eq!(shards.engine.capacity(), Some(2));
+    let open = |shards: &mut Shards, call: CallId| {
+        shards.send(MediaCommand::OpenSipLeg {
+            call,
+            media: vec![MediaKind::Audio],
+            family: Family::V4,
+        });
+        shards.wait(|event| match event {
+            MediaEvent::SipLegOpened { call: c, local } if *c == call => Some(local.len()),
+            MediaEvent::SipLegFailed { call: c, .. } if *c == call => Some(0),
+            _ => None,
+        }) == 1
+    };
+    assert!(open(&mut shards, CallId(1)) && open(&mut shards, CallId(2)));
+    assert!(!open(&mut shards, CallId(3)), "no third pair");
+    shards.send(MediaCommand::CloseCall { call: CallId(1) });
+    shards.handle.panic_in(CallId(2));
+    assert!(!open(&mut shards, CallId(3)), "freed pairs rest");
+    let deadline = Instant::now() + DEADLINE;
+    let mut opened = 0;
+    while opened < 2 {
+        assert!(Instant::now() < deadline, "{opened} pairs came back");
+        if open(&mut shards, CallId(4 + opened)) {
+            opened += 1;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    assert_eq!(shards.handle.figures().calls, 2);
 }

@@ -17,6 +17,7 @@ impl Hub {
             display,
             callee,
             offer,
+            from,
             ..
         } = event
         else {
@@ -62,6 +63,7 @@ impl Hub {
             caller,
             display,
             callee,
+            from: from.addr.ip(),
             offer,
             media,
         };

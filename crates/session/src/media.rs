@@ -7,6 +7,7 @@
 //! first command ([`MediaCommand::OpenSipLeg`]) placed it.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use sdp::{BrowserMedia, LocalMedia, MediaKind, Plan};
 
@@ -86,6 +87,8 @@ pub enum MediaCommand {
         stream: StreamId,
         /// Formats, addresses and routes.
         plan: Plan,
+        /// Where this peer's SIP comes from: its media may come from there, too.
+        signalling: Option<IpAddr>,
     },
     /// The early dialog that is heard from now on.
     SelectRemoteStream {

@@ -27,6 +27,7 @@ fn rung_answered_confirmed_hung_up_by_the_caller() {
         callee,
         offer,
         user_agent,
+        ..
     } = bench.event()
     else {
         panic!("Incoming expected")

@@ -61,7 +61,8 @@ fn trying_ringing_answered_hung_up() {
             id,
             status: 180,
             remote_tag: "peer".into(),
-            sdp: None
+            sdp: None,
+            from: pbx()
         }
     );
     bench.reply_with(&invite, 183, |r| with_sdp(&mut r.headers, &mut r.body));
@@ -72,7 +73,8 @@ fn trying_ringing_answered_hung_up() {
             id,
             status: 183,
             remote_tag: "peer".into(),
-            sdp: sdp.clone()
+            sdp: sdp.clone(),
+            from: pbx()
         }
     );
     bench.reply_with(&invite, 200, |ok| {
@@ -101,7 +103,8 @@ fn trying_ringing_answered_hung_up() {
             id,
             remote_tag: "peer".into(),
             sdp,
-            remote
+            remote,
+            from: pbx()
         }
     );
 

@@ -41,7 +41,8 @@ fn every_early_dialog_is_told_by_its_tag() {
                 id,
                 status,
                 remote_tag: tag.into(),
-                sdp
+                sdp,
+                from: pbx()
             }
         );
     }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use pbx::Input;
@@ -31,7 +30,8 @@ struct Pair {
 }
 
 struct Socket {
-    udp: Arc<UdpSocket>,
+    /// tokio's own `try_send_to` refuses until its driver has seen the socket ready, and so would lose the first packet.
+    sender: std::net::UdpSocket,
     _reader: Task,
 }
 
@@ -73,7 +73,7 @@ impl Ports {
             return;
         };
         let socket = if rtcp { &pair.rtcp } else { &pair.rtp };
-        if let Err(error) = socket.udp.try_send_to(bytes, to) {
+        if let Err(error) = socket.sender.send_to(bytes, to) {
             tracing::trace!(%to, %error, "media of the test PBX");
         }
     }
@@ -85,11 +85,12 @@ impl Ports {
         kind: MediaKind,
         rtcp: bool,
     ) -> io::Result<Socket> {
-        let udp = Arc::new(UdpSocket::from_std(socket)?);
-        let reader = read(udp.clone(), self.arrivals.clone(), call, kind, rtcp);
+        let sender = socket.try_clone()?;
+        let udp = UdpSocket::from_std(socket)?;
+        let reader = read(udp, self.arrivals.clone(), call, kind, rtcp);
         let reader = Task(tokio::spawn(reader).abort_handle());
         Ok(Socket {
-            udp,
+            sender,
             _reader: reader,
         })
     }
@@ -114,13 +115,7 @@ fn bind_pair() -> io::Result<(std::net::UdpSocket, std::net::UdpSocket)> {
     Err(io::Error::other("no pair of free UDP ports on 127.0.0.1"))
 }
 
-async fn read(
-    udp: Arc<UdpSocket>,
-    arrivals: Arrivals,
-    call: InviteId,
-    kind: MediaKind,
-    rtcp: bool,
-) {
+async fn read(udp: UdpSocket, arrivals: Arrivals, call: InviteId, kind: MediaKind, rtcp: bool) {
     let mut buffer = vec![0; MAX_PACKET];
     loop {
         let Ok((length, from)) = udp.recv_from(&mut buffer).await else {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -142,7 +143,16 @@ impl Call {
         }
     }
 
-    pub(super) fn connect_sip(&mut self, stream: StreamId, plan: &Plan, ctx: &mut Ctx<'_>) {
+    pub(super) fn connect_sip(
+        &mut self,
+        stream: StreamId,
+        plan: &Plan,
+        signalling: Option<IpAddr>,
+        ctx: &mut Ctx<'_>,
+    ) {
+        if let Some(ip) = signalling {
+            self.bridge.signalling_source(stream.0, ip);
+        }
         self.bridge.connect_sip(stream.0, plan, ctx.now);
         self.pump(ctx);
     }

@@ -188,8 +188,13 @@ impl Worker {
             MediaCommand::AcceptBrowserAnswer { call, leg, answer } => {
                 self.step(call, |c, ctx| c.accept_answer(leg, &answer, ctx));
             }
-            MediaCommand::ConnectSipLeg { call, stream, plan } => {
-                self.step(call, |c, ctx| c.connect_sip(stream, &plan, ctx));
+            MediaCommand::ConnectSipLeg {
+                call,
+                stream,
+                plan,
+                signalling,
+            } => {
+                self.step(call, |c, ctx| c.connect_sip(stream, &plan, signalling, ctx));
             }
             MediaCommand::SelectRemoteStream { call, stream } => {
                 self.step(call, |c, ctx| c.select_stream(stream, ctx));

@@ -2,6 +2,8 @@
 //!
 //! The first page whose SDP is taken wins; the others hear "answered elsewhere".
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use sdp::{BrowserMedia, Description, MediaKind};
 use signaling::{CallStatus, ServerMessage};
@@ -22,6 +24,8 @@ pub(crate) struct Arrival {
     pub(crate) caller: String,
     pub(crate) display: Option<String>,
     pub(crate) callee: String,
+    /// Where its SIP came from.
+    pub(crate) from: IpAddr,
     /// `None`: late offer (RFC 3261 §13.2.1), we offer in the 200.
     pub(crate) offer: Option<Description>,
     /// What our offer to the pages says.
@@ -95,6 +99,7 @@ impl Call {
             plans: Default::default(),
             streams: Default::default(),
             order: None,
+            signalling: Some(arrival.from),
             invited: true,
         }
     }
@@ -254,6 +259,7 @@ impl Call {
                         call,
                         stream: CALLER,
                         plan,
+                        signalling: self.signalling,
                     }));
                 }
             }
@@ -329,6 +335,7 @@ impl Call {
                     call,
                     stream: CALLER,
                     plan,
+                    signalling: self.signalling,
                 }));
             }
         }

@@ -189,6 +189,9 @@ pub(crate) struct Call {
     plans: BTreeMap<StreamId, Plan>,
     streams: BTreeMap<String, StreamId>,
     order: Option<Order>,
+    /// Where the SIP side's messages come from: its media may, too.
+    signalling: Option<IpAddr>,
+    /// The user agent still has a last word to say.
     invited: bool,
 }
 

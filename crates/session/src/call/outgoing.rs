@@ -70,6 +70,7 @@ impl Call {
             plans: Default::default(),
             streams: Default::default(),
             order: Some(order),
+            signalling: None,
             invited: false,
         }
     }
@@ -127,9 +128,11 @@ impl Call {
                     status,
                     remote_tag,
                     sdp,
+                    from,
                     ..
                 }),
             ) => {
+                self.signalling = Some(from.addr.ip());
                 let said = match status {
                     183 | 199 => CallStatus::SessionProgress,
                     _ => CallStatus::Ring,
@@ -143,9 +146,13 @@ impl Call {
             (
                 State::Calling,
                 CallInput::Sip(Event::Answered {
-                    remote_tag, sdp, ..
+                    remote_tag,
+                    sdp,
+                    from,
+                    ..
                 }),
             ) => {
+                self.signalling = Some(from.addr.ip());
                 self.state = State::Answered;
                 self.answered_by_sip(leg, &remote_tag, sdp, rules, out);
             }
@@ -273,6 +280,7 @@ impl Call {
             call,
             stream,
             plan: plan.clone(),
+            signalling: self.signalling,
         }));
         out.push(Effect::Media(MediaCommand::SelectRemoteStream {
             call,

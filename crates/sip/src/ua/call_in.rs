@@ -76,7 +76,7 @@ impl Ua {
                 again: self.config.timers.t1,
                 leave: false,
             }),
-            forks: BTreeMap::from([(remote_tag, Fork::of_callee(dialog, via))]),
+            forks: BTreeMap::from([(remote_tag, Fork::of_callee(dialog, via.clone()))]),
         };
         self.dialogs.insert((call_id, local_tag), id);
         self.calls.insert(id, call);
@@ -101,6 +101,7 @@ impl Ua {
             },
             offer: sdp_of(&request.headers, &request.body),
             user_agent: caller.user_agent,
+            from: via,
         });
     }
 

@@ -304,6 +304,7 @@ impl Ua {
             status: response.status,
             remote_tag,
             sdp,
+            from: attempt.hop.clone(),
         });
     }
 
@@ -326,6 +327,7 @@ impl Ua {
             remote_tag,
             sdp,
             remote,
+            from: attempt.hop.clone(),
         });
     }
 

@@ -177,6 +177,8 @@ pub enum Event {
         remote_tag: String,
         /// Early media description, if any.
         sdp: Option<Bytes>,
+        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
+        from: Hop,
     },
     /// 2xx received; the ACK is on its way.
     Answered {
@@ -188,6 +190,8 @@ pub enum Event {
         sdp: Option<Bytes>,
         /// Who answered.
         remote: RemoteIdentity,
+        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
+        from: Hop,
     },
     /// An outgoing call failed: last event.
     Refused {
@@ -212,6 +216,8 @@ pub enum Event {
         offer: Option<Bytes>,
         /// The far User-Agent.
         user_agent: Option<String>,
+        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
+        from: Hop,
     },
     /// The ACK of our 200 is here.
     Confirmed {
