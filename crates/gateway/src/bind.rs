@@ -57,7 +57,12 @@ pub(crate) fn bind<T>(
 
 fn explain(ip: IpAddr, port: Port, number: u16, error: &io::Error) -> anyhow::Error {
     let key = port.key;
+    // Who binds several ports for one key says itself which one it was.
+    let named = error.get_ref().is_some();
     match error.kind() {
+        ErrorKind::AddrInUse if named => anyhow!(
+            "{error}: in use; stop the program that has it, or set {key} to another port or to 0 for any free one"
+        ),
         ErrorKind::AddrInUse => anyhow!(
             "port {number} ({key}) is in use on {ip}: stop the program that has it \
              (`ss -lptun 'sport = :{number}'` names it), or set {key} to another port or to 0 for any free one"

@@ -26,6 +26,11 @@ pub(crate) fn server_config(
     let chain = CertificateDer::pem_file_iter(&cert)
         .and_then(|items| items.collect::<Result<Vec<_>, _>>())
         .with_context(|| format!("wss.cert.file {} is not a PEM certificate", cert.display()))?;
+    anyhow::ensure!(
+        !chain.is_empty(),
+        "wss.cert.file {} holds no certificate",
+        cert.display()
+    );
     let key = PrivateKeyDer::from_pem_file(&key)
         .with_context(|| format!("wss.key.file {} is not a PEM key", key.display()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -161,7 +161,12 @@ fn perform(
 ) {
     match output {
         Output::Frame { socket, text } => {
-            tracing::debug!(socket = socket.0, frame = %masked(&text), "to page");
+            tracing::debug!(
+                socket = socket.0,
+                message = name_of(&text),
+                bytes = text.len(),
+                "to page"
+            );
             let full = pages
                 .get(&socket)
                 .is_some_and(|page| page.try_send(ToPage::Frame(text)).is_err());
@@ -176,48 +181,68 @@ fn perform(
             reason,
         } => {
             tracing::info!(socket = socket.0, code, %reason, "closing a page's socket");
-            if let Some(page) = pages.get(&socket) {
-                let _ = page.try_send(ToPage::Close(code, reason));
+            let told = pages
+                .get(&socket)
+                .is_some_and(|page| page.try_send(ToPage::Close(code, reason)).is_ok());
+            if !told {
+                // Its task sees the queue closed, and closes the socket.
+                pages.remove(&socket);
             }
         }
         Output::Resolve { id, target } => performers.resolver.resolve(id, target, control.clone()),
         Output::Send { hop, bytes } => performers.sip.send(hop, bytes, control),
         Output::Media(command) => {
-            tracing::debug!(?command, "to media");
+            tracing::debug!(command = variant(&command), "to media");
             performers.media.send(command);
         }
     }
 }
 
+/// Frames, SDP and media commands carry passwords, tokens and ICE credentials: the log names them
+/// and never shows them.
 fn log_input(input: &Input) {
     match input {
         Input::Frame { socket, text } => {
-            tracing::debug!(socket = socket.0, frame = %masked(text), "from page");
+            tracing::debug!(
+                socket = socket.0,
+                message = name_of(text),
+                bytes = text.len(),
+                "from page"
+            );
         }
-        Input::Sip(sip::Input::Received { from, .. }) => tracing::trace!(?from, "SIP in"),
-        input => tracing::debug!(?input, "in"),
+        Input::Sip(sip::Input::Received { from, bytes, .. }) => {
+            tracing::debug!(%from, bytes = bytes.len(), "SIP in");
+        }
+        Input::Sip(input) => tracing::debug!(?input, "for the SIP user agent"),
+        Input::Media(event) => {
+            tracing::debug!(call = event.call().0, event = variant(event), "from media")
+        }
+        Input::SocketOpened { socket, peer } => {
+            tracing::debug!(socket = socket.0, %peer, "page opened")
+        }
+        Input::SocketClosed { socket } => tracing::debug!(socket = socket.0, "page closed"),
+        Input::Shutdown => tracing::debug!("shutdown"),
     }
 }
 
-/// A frame without its secrets: passwords and tokens become `***`.
-fn masked(text: &str) -> String {
-    let mut out = text.to_owned();
-    for field in ["\"sipPassword\":\"", "\"authToken\":\""] {
-        let Some(start) = out.find(field).map(|at| at + field.len()) else {
-            continue;
-        };
-        let end = out[start..]
-            .char_indices()
-            .scan(false, |escaped, (at, c)| {
-                let ends = c == '"' && !*escaped;
-                *escaped = c == '\\' && !*escaped;
-                Some((at, ends))
-            })
-            .find(|(_, ends)| *ends)
-            .map_or(out.len(), |(at, _)| start + at);
-        out.replace_range(start..end, "***");
-    }
-    out
+/// The `message` of a frame, if it begins as frames do; never anything else of it.
+fn name_of(text: &str) -> &str {
+    let rest = text
+        .trim_start()
+        .strip_prefix("{\"message\":\"")
+        .unwrap_or_default();
+    let name = rest.split('"').next().unwrap_or_default();
+    let plain = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    if plain { name } else { "" }
+}
+
+/// The name of a variant: its `Debug` up to the first brace.
+fn variant(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    text.split([' ', '(', '{'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 async fn sleep_until(at: Option<Instant>) {
@@ -229,15 +254,18 @@ async fn sleep_until(at: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::name_of;
 
     #[test]
-    fn secrets_never_reach_a_log() {
-        let text =
-            r#"{"message":"connection","data":[{"sipPassword":"a\"b","authToken":"t","x":1}]}"#;
-        assert_eq!(
-            masked(text),
-            r#"{"message":"connection","data":[{"sipPassword":"***","authToken":"***","x":1}]}"#
-        );
+    fn a_log_names_a_frame_and_shows_nothing_of_it() {
+        let secret = r#"{"message":"connection","data":[{"sipPassword":"secret"}]}"#;
+        assert_eq!(name_of(secret), "connection");
+        for odd in [
+            r#"{"message": "secret"}"#,
+            r#"{"sipPassword":"secret"}"#,
+            r#"{"message":"a b secret"}"#,
+        ] {
+            assert_eq!(name_of(odd), "", "{odd}");
+        }
     }
 }

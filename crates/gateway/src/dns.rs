@@ -1,5 +1,5 @@
 //! Names to addresses for the user agent: SRV, then A and AAAA (RFC 3263 §4.2), by the system's
-//! resolver configuration; `/etc/hosts` counts.
+//! resolver configuration.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// Reads the system's configuration; without one only literals and `/etc/hosts` are known.
+    /// Reads the system's configuration; without one only IP addresses are known.
     pub(crate) fn new() -> Self {
         let dns = TokioResolver::builder_tokio().and_then(|builder| builder.build());
         match dns {
@@ -125,6 +125,9 @@ async fn services(dns: &TokioResolver, host: &str, transport: Transport) -> Vec<
 async fn addresses(dns: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, String> {
     match dns.lookup_ip(host).await {
         Ok(found) => Ok(found.iter().collect()),
+        Err(error) if error.to_string().contains("no records found") => {
+            Err("the name does not exist".to_owned())
+        }
         Err(error) => Err(error.to_string()),
     }
 }

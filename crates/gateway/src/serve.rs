@@ -65,6 +65,16 @@ pub fn run(options: Options) -> Result<()> {
 fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // What libraries trace is whole frames, passwords included.
+    let filter = [
+        "tungstenite=info",
+        "tokio_tungstenite=info",
+        "str0m=info",
+        "rustls=info",
+    ]
+    .into_iter()
+    .filter_map(|directive| directive.parse().ok())
+    .fold(filter, tracing_subscriber::EnvFilter::add_directive);
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -112,7 +122,11 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         );
     }
     let local = config.ip_local;
-    let own = addresses::own(&config.ip);
+    let own = match (config.ip.as_slice(), local.is_unspecified()) {
+        // What is bound to one address is reached at no other.
+        ([], false) => vec![local],
+        (configured, _) => addresses::own(configured),
+    };
     tracing::info!(addresses = ?own, "reachable at");
 
     let ws = bind_tcp(local, port("ws.port", config.ws_port))?;
@@ -139,7 +153,7 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     };
     let mut seed = [0; 32];
     rand::rng().fill(&mut seed);
-    tokio::spawn(control::run(queue, hub, seed, control.clone(), performers));
+    let hub = tokio::spawn(control::run(queue, hub, seed, control.clone(), performers));
     tokio::spawn(sip.read(control.clone()));
 
     let pbx = match options.mode {
@@ -180,7 +194,11 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         say(&demo_help(ws_addr.port(), pbx.addr))?;
     }
 
-    until_told_to_stop().await?;
+    tokio::select! {
+        told = until_told_to_stop() => told?,
+        // It never ends by itself: without it nothing would be answered any more.
+        _ = hub => anyhow::bail!("the control loop ended by a defect; please report it"),
+    }
     tracing::info!("stopping: ending calls and registrations");
     control.stop().await;
     drop(media);

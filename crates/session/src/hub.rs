@@ -186,20 +186,23 @@ impl Hub {
     }
 
     /// Takes one input; then [`Hub::poll_output`] until it is empty.
+    ///
+    /// A defect in one input must not take the others' calls along: a panic outside a call's own
+    /// step drops that input alone.
     pub fn handle_input(&mut self, input: Input, now: Instant) {
+        let _ = catch_unwind(AssertUnwindSafe(|| self.route(input, now)));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.drain_ua(now)));
+    }
+
+    fn route(&mut self, input: Input, now: Instant) {
         match input {
             Input::SocketOpened { socket, peer } => self.socket_opened(socket, peer, now),
             Input::Frame { socket, text } => self.frame(socket, &text, now),
             Input::SocketClosed { socket } => self.socket_closed(socket, now),
-            Input::Sip(input) => {
-                // A defect in reading one message must not take the others' calls along.
-                let ua = &mut self.ua;
-                let _ = catch_unwind(AssertUnwindSafe(|| ua.handle_input(input, now)));
-            }
+            Input::Sip(input) => self.ua.handle_input(input, now),
             Input::Media(event) => self.step_call(event.call(), CallInput::Media(event), now),
             Input::Shutdown => self.shutdown(now),
         }
-        self.drain_ua(now);
     }
 
     /// Fires what is due.
@@ -212,8 +215,9 @@ impl Hub {
                 Alarm::Call(call, alarm) => self.step_call(call, CallInput::Alarm(alarm), now),
             }
         }
-        self.ua.handle_timeout(now);
-        self.drain_ua(now);
+        let ua = &mut self.ua;
+        let _ = catch_unwind(AssertUnwindSafe(|| ua.handle_timeout(now)));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.drain_ua(now)));
     }
 
     /// What to do, in order.
@@ -342,10 +346,15 @@ impl Hub {
         let Some(call) = self.invites.get(&invite).copied() else {
             return;
         };
-        if let Event::Refused { .. } | Event::Ended { .. } = event {
+        let last = matches!(event, Event::Refused { .. } | Event::Ended { .. });
+        if last {
             self.invites.remove(&invite);
         }
         self.step_call(call, CallInput::Sip(event), now);
+        if last && self.calls.remove(&call).is_some() {
+            // Its step panicked: nobody else would ever forget it.
+            self.timers.disarm_call(call);
+        }
     }
 
     pub(crate) fn step_call(&mut self, id: CallId, input: CallInput, now: Instant) {

@@ -57,15 +57,15 @@ impl Hub {
         let Some(entry) = self.sockets.get_mut(&socket) else {
             return;
         };
-        entry.missed += 1;
-        if entry.missed > self.config.ping_probes {
-            return self.close(
-                socket,
-                POLICY_VIOLATION,
-                "The page no longer answers pings.",
-            );
-        }
         if entry.session.is_some() {
+            entry.missed += 1;
+            if entry.missed > self.config.ping_probes {
+                return self.close(
+                    socket,
+                    POLICY_VIOLATION,
+                    "The page no longer answers pings.",
+                );
+            }
             self.send(socket, &ServerMessage::Ping);
         }
         self.timers
@@ -133,12 +133,18 @@ impl Hub {
         }
         let message = match (&error.message, &error.call_id) {
             // A call the page believes in must not stay PENDING (K1).
-            (Some(name), Some(call_id)) if name == "call" => {
+            (Some(name), Some(call_id)) if name == "call" && self.is_new(socket, call_id) => {
                 ServerMessage::Finish(failed(call_id, error.to_string()))
             }
             _ => ServerMessage::Fail(Fail::malformed(error)),
         };
         self.send(socket, &message);
+    }
+
+    /// A session is there, and no call of it has this `callId`.
+    fn is_new(&self, socket: SocketId, call_id: &str) -> bool {
+        let session = self.sockets.get(&socket).and_then(|socket| socket.session);
+        session.is_some_and(|session| self.call_of(session, call_id).is_none())
     }
 
     /// `fail`: the page sees a warning; nothing else changes.
@@ -185,11 +191,18 @@ impl Hub {
         }
         self.timers.disarm(Alarm::Greeting(socket));
         let register = connection.sip_register_required.unwrap_or(true);
+        let connection_asked = connection.sip_register_required == Some(true);
         let mut user = UserData::new(connection.echo, token);
         user.features = features;
         self.send(socket, &ServerMessage::GetUserData(Box::new(user)));
-        if let (true, Some(account)) = (register, account) {
-            self.join(account, id, now);
+        match account {
+            Some(account) if register => self.join(account, id, now),
+            // It would wait for REGISTERED for ever.
+            None if connection_asked => {
+                let text = "sipRegisterRequired is set, but there is no sipLogin to register.";
+                self.tell(id, ServerMessage::Fail(Fail::registration(None, text)));
+            }
+            _ => {}
         }
     }
 
@@ -266,7 +279,7 @@ impl Hub {
         let Some(registration) = self.registrations.get_mut(&id) else {
             return;
         };
-        registration.state = RegistrationState::Failing;
+        let before = std::mem::replace(&mut registration.state, RegistrationState::Failing);
         let sessions = registration.sessions.clone();
         if !will_retry {
             self.registrations.remove(&id);
@@ -278,11 +291,15 @@ impl Hub {
             if will_retry {
                 continue;
             }
-            // Without a registration a page that asked for one is of no use (protocol §1.5).
             let socket = self.sessions.get_mut(&session).and_then(|s| {
                 s.registration = None;
                 s.socket
             });
+            if before != RegistrationState::Registering {
+                // It was registered once: its calls go on, and it can still call out.
+                continue;
+            }
+            // A page that asked for a registration and never got one is of no use (protocol §1.5).
             match socket {
                 Some(socket) => self.close(socket, POLICY_VIOLATION, &cause.text),
                 None => self.end_session(session, now),

@@ -128,6 +128,7 @@ fn ice_never_comes() {
     w.expect_sip("BYE");
     let status = the_final_status(&mut w, page, Duration::from_millis(1));
     assert_eq!(status["info"], "Failed by ICE error");
+    assert_eq!(status["sipStatus"], 408);
 }
 
 #[test]

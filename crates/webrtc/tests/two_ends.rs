@@ -73,7 +73,11 @@ fn the_answer_has_the_plans_order_and_one_telephone_event() {
         let formats = order.into_iter().chain(events.clone()).collect();
         let plan = plan(vec![
             media_plan(MediaKind::Audio, true, formats),
-            media_plan(MediaKind::Video, false, vec![]),
+            media_plan(
+                MediaKind::Video,
+                false,
+                vec![format(96, Encoding::Vp8, 90_000, 1)],
+            ),
         ]);
         let (_, answer) = Leg::answer(&config(), &offer, &plan, now).unwrap();
         assert_eq!(
@@ -378,4 +382,33 @@ fn a_packet_leaves_at_once_and_wakes_nobody_later() {
             next - now
         );
     }
+}
+
+#[test]
+fn what_the_browsers_answer_left_out_is_not_sent() {
+    let now = Instant::now();
+    let mut browser = Browser::new(now);
+    let media = [BrowserMedia {
+        kind: MediaKind::Audio,
+        direction: Direction::SendRecv,
+        formats: vec![
+            format(8, Encoding::Pcma, 8_000, 1),
+            format(0, Encoding::Pcmu, 8_000, 1),
+        ],
+    }];
+    let (mut leg, offer) = Leg::offer(&config(), &media, now).unwrap();
+    let answer = browser.answer(&offer);
+    let line = m_line(&answer, "audio");
+    assert!(line.ends_with(" 8 0"), "{line}");
+    let without = line.strip_suffix(" 0").unwrap();
+    leg.accept_answer(&answer.replace(line, without), now)
+        .unwrap();
+    let mut world = World::new(leg, browser, now);
+    world.run(SECOND);
+    assert!(world.connected());
+    world.send(MediaKind::Audio, 0, b"left out");
+    world.send(MediaKind::Audio, 8, b"taken");
+    world.run(Duration::from_millis(50));
+    assert_eq!(world.browser.packets.len(), 1);
+    assert_eq!(&world.browser.packets[0].payload[..], b"taken");
 }

@@ -1,15 +1,19 @@
 //! One WebSocket: frames of the page into the control loop, frames of the Hub out. No logic.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use session::{Input, SocketId};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::control::{Control, ToPage};
 
 /// Frames that may wait for a slow page before its socket is closed with 1013 (A15).
 const OUT_QUEUE: usize = 256;
+/// A frame must leave within this.
+const READS_WITHIN: Duration = Duration::from_secs(5);
 /// RFC 6455 §7.4.1.
 const UNSUPPORTED_DATA: u16 = 1003;
 const MESSAGE_TOO_BIG: u16 = 1009;
@@ -43,7 +47,9 @@ pub(super) async fn pump(mut stream: WebSocket, socket: SocketId, peer: IpAddr, 
             },
             message = from_hub.recv() => match message {
                 Some(ToPage::Frame(text)) => {
-                    if stream.send(Message::Text(text.into())).await.is_err() {
+                    // A page that does not read is gone (A15).
+                    let sent = timeout(READS_WITHIN, stream.send(Message::Text(text.into())));
+                    if !matches!(sent.await, Ok(Ok(()))) {
                         break;
                     }
                 }
@@ -70,7 +76,7 @@ pub(super) async fn pump(mut stream: WebSocket, socket: SocketId, peer: IpAddr, 
             code,
             reason: reason.into(),
         };
-        let _ = stream.send(Message::Close(Some(frame))).await;
+        let _ = timeout(READS_WITHIN, stream.send(Message::Close(Some(frame)))).await;
     }
     control.input(Input::SocketClosed { socket }).await;
 }

@@ -140,14 +140,15 @@ impl Worker {
 
     /// How long the poll may sleep.
     fn patience(&mut self) -> Option<Duration> {
-        if self.browsers_ready || !self.sip_ready.is_empty() {
-            return Some(Duration::ZERO);
-        }
+        // First of all: a busy shard must not hold back what the calls wait for.
         let full = if self.events.flush() {
             None
         } else {
             Some(FULL_CHANNEL)
         };
+        if self.browsers_ready || !self.sip_ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let now = Instant::now();
         // mio counts whole milliseconds and rounds up: never early.
         let next = self

@@ -205,6 +205,9 @@ impl Call {
             CallInput::PageHangup { leg, this_tab } => self.page_hangup(leg, this_tab, rules, out),
             CallInput::PageAsks { leg, sentence } => self.tell_state(leg, sentence, out),
             CallInput::SessionGone { session } => self.session_gone(session, rules, out),
+            CallInput::Alarm(CallAlarm::MediaOwes) if self.state == State::Established => {
+                self.end_takeovers(out);
+            }
             CallInput::Shutdown => {
                 self.end(
                     cause::clearing(Side::Gateway, "The server is stopping."),
@@ -295,8 +298,12 @@ impl Call {
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) {
+        if !self.legs.contains_key(&leg) {
+            return;
+        }
         let ringing = self.incoming && matches!(self.state, State::Opening | State::Ringing);
-        if self.is_takeover(leg) || (ringing && this_tab) {
+        let lost = matches!(self.state, State::Answering(winner) | State::Accepting(winner) if winner != leg);
+        if self.is_takeover(leg) || lost || (ringing && this_tab) {
             let cause = cause::clearing(Side::Browser, "Normal call clearing");
             self.drop_leg(leg, cause, out);
             if ringing && self.legs.is_empty() {
@@ -313,7 +320,6 @@ impl Call {
     }
 
     fn session_gone(&mut self, session: SessionId, rules: &CallRules, out: &mut Vec<Effect>) {
-        let _ = rules;
         let gone: Vec<LegId> = self
             .legs
             .iter()
@@ -333,11 +339,21 @@ impl Call {
             State::Opening | State::Ringing if self.incoming => !others,
             _ => self.live.is_none_or(|live| gone.contains(&live)),
         };
-        if !was_live {
+        let answering = self.incoming && matches!(self.state, State::Answering(_));
+        if !was_live || (answering && others) {
             for leg in gone {
                 self.drop_leg(leg, cause.clone(), out);
             }
-        } else if self.incoming && matches!(self.state, State::Opening | State::Ringing) {
+            if was_live {
+                // Whoever answered is gone before the SIP side knew: the others ring on.
+                self.state = State::Ringing;
+                out.push(Effect::Disarm(CallAlarm::MediaOwes));
+                out.push(Effect::Disarm(CallAlarm::Ice));
+                out.push(Effect::Arm(CallAlarm::NoAnswer, rules.no_answer_timeout));
+            }
+        } else if answering
+            || (self.incoming && matches!(self.state, State::Opening | State::Ringing))
+        {
             self.nobody_here(out);
         } else {
             self.end(cause, out);
@@ -410,9 +426,13 @@ impl Call {
 
     /// One leg goes, the call stays.
     fn drop_leg(&mut self, leg: LegId, cause: Cause, out: &mut Vec<Effect>) {
+        let takeover = self.is_takeover(leg);
         let Some(gone) = self.legs.remove(&leg) else {
             return;
         };
+        if takeover {
+            out.push(Effect::Disarm(CallAlarm::MediaOwes));
+        }
         let status = match cause.q850 {
             Some(16) => CallStatus::Finish,
             _ => CallStatus::Failed,

@@ -40,7 +40,7 @@ impl Call {
     ) {
         let plan = self.plans.values().next_back();
         let (State::Established, Some(plan)) = (self.state, plan) else {
-            return;
+            return out.push(Effect::Unbind { session, wire_id });
         };
         let media = plan
             .media
@@ -70,6 +70,19 @@ impl Call {
             connected: false,
         };
         self.legs.insert(leg, fresh);
+    }
+
+    /// The media side owes a takeover leg something: that leg goes, the call goes on.
+    pub(super) fn end_takeovers(&mut self, out: &mut Vec<Effect>) {
+        let legs: Vec<LegId> = self
+            .legs
+            .keys()
+            .copied()
+            .filter(|leg| self.is_takeover(*leg))
+            .collect();
+        for leg in legs {
+            self.drop_leg(leg, cause::media(&crate::media::MediaFailure::Gone), out);
+        }
     }
 
     pub(super) fn handle_takeover(
@@ -106,6 +119,7 @@ impl Call {
                 out.push(Effect::Disarm(CallAlarm::MediaOwes));
             }
             CallInput::Media(MediaEvent::BrowserConnected { leg, .. }) => {
+                out.push(Effect::Disarm(CallAlarm::Ice));
                 out.push(Effect::Media(MediaCommand::SelectBrowserLeg { call, leg }));
                 if let Some(old) = self.live.replace(leg) {
                     let cause = cause::clearing(Side::Browser, "The call moved to another page.");

@@ -36,13 +36,14 @@ impl Ua {
             // BYE and UPDATE without a To tag.
             _ => return self.answer_plain(transaction, 481, now),
         }
-        // A token names the registration; a trusted source may also name the user.
+        // A token names the registration; the server of an account, or a listed source, may also name its user. A
+        // server that some page registered at elsewhere may not: it would ring another server's account.
         let user = request.uri.user.as_deref().unwrap_or_default();
         let registration = self.registration_called(request).or_else(|| {
-            let named = self
-                .registrations
-                .iter()
-                .find(|(_, r)| r.account.user.as_str() == user);
+            let named = self.registrations.iter().find(|(_, r)| {
+                let calls_own = r.hops.iter().any(|hop| hop.addr.ip() == from.addr.ip());
+                r.account.user.as_str() == user && (calls_own || self.is_listed(from))
+            });
             named.map(|(id, _)| *id)
         });
         match registration {
