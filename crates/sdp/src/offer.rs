@@ -135,9 +135,38 @@ fn sip_codecs(browser: &[Format], settings: &CodecSettings) -> Vec<Format> {
         }
     }
     ranked.sort_by_key(|(rank, _)| *rank);
+    one_h264_per_mode(&mut ranked);
     let mut codecs: Vec<Format> = ranked.into_iter().map(|(_, format)| format).collect();
     codecs.extend(other_law(&codecs).filter(|format| settings.rank(format).is_some()));
     codecs
+}
+
+/// H.264 once per packetization mode, in the profile nearest to Constrained Baseline.
+///
+/// Chromium offers three profiles in two modes each. baresip 1.0 answers one of them and then sends
+/// with the payload type of another; and each costs 100 bytes of the INVITE.
+fn one_h264_per_mode(ranked: &mut Vec<(usize, Format)>) {
+    let video: Vec<_> = ranked
+        .iter()
+        .filter(|(_, format)| format.encoding == Encoding::H264)
+        .map(|(_, format)| {
+            (
+                h264(format).mode,
+                h264(format).profile(),
+                format.payload_type,
+            )
+        })
+        .collect();
+    ranked.retain(|(_, format)| {
+        format.encoding != Encoding::H264 || {
+            let mode = h264(format).mode;
+            let best = video
+                .iter()
+                .filter(|(of, _, _)| *of == mode)
+                .min_by_key(|(_, profile, _)| profile.distance_from_constrained_baseline());
+            best.is_some_and(|(_, _, number)| *number == format.payload_type)
+        }
+    });
 }
 
 /// PCMA where only PCMU is there, and the reverse: the one is made of the other by table.

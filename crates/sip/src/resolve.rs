@@ -379,7 +379,7 @@ mod tests {
         assert_eq!(hop("example.com"), None);
     }
 
-    /// trust.md A9: the list of addresses an attacker tries.
+    /// The list of addresses an attacker tries.
     #[test]
     fn special_addresses_are_denied_unless_listed() {
         let policy = TargetPolicy::default();

@@ -1,4 +1,4 @@
-//! The torture messages of RFC 4475 from a trusted source: the answer each deserves (trust.md section 0, column
+//! The torture messages of RFC 4475 from a trusted source: the answer each deserves (column
 //! `gateway_action`), after each an OPTIONS is answered, and a call that is up is unharmed.
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;

@@ -12,10 +12,14 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc};
 
-use crate::codecs::{NegotiatedFormat, VIDEO_FEEDBACK, codec, configure, usable};
+use crate::codecs::{NegotiatedFormat, configure, usable};
 use crate::config::LegConfig;
-use crate::description::{Remote, RemoteMedia, Setup};
+use crate::description::{Remote, Setup};
 use crate::error::{Error, LegFailure};
+use crate::negotiate::{
+    bad, both, check_peer, extensions_of, free_payload_types, mirrored, negotiate, plan_for,
+    receives, sends, with_our_feedback,
+};
 use crate::write::{LocalDescription, LocalLine, MID_URI, TRANSPORT_CC_URI};
 
 /// Packets kept for a browser's NACKs (video). `str0m`'s default of 1000 costs 0.9 MB a call.
@@ -657,111 +661,4 @@ impl Leg {
             self.outputs.push_back(LegOutput::Failed(failure));
         }
     }
-}
-
-/// The plan's entries of one kind, last first, to be popped in the order of the m-lines.
-fn plan_for(plan: &Plan, kind: MediaKind) -> Vec<&sdp::MediaPlan> {
-    let mut entries: Vec<_> = plan.media.iter().filter(|m| m.kind == kind).collect();
-    entries.reverse();
-    entries
-}
-
-/// The plan's formats as far as the browser's m-line lists them.
-fn negotiate(line: &RemoteMedia, formats: &[sdp::Format]) -> Vec<NegotiatedFormat> {
-    let listed: Vec<u8> = line.payload_types().collect();
-    usable(formats)
-        .into_iter()
-        .filter(|f| listed.contains(&f.payload_type.get()))
-        .map(|format| {
-            let pt = format.payload_type.get();
-            let is_video = line.kind == Some(MediaKind::Video);
-            let feedback = VIDEO_FEEDBACK
-                .into_iter()
-                .filter(|value| is_video && line.has_feedback(pt, value))
-                .filter(|value| {
-                    *value != "transport-cc" || line.extension(TRANSPORT_CC_URI).is_some()
-                })
-                .collect();
-            let rtx = line.rtx_for(pt).filter(|_| is_video);
-            NegotiatedFormat {
-                format,
-                rtx,
-                feedback,
-            }
-        })
-        .collect()
-}
-
-/// Dynamic payload types no format of ours uses, for rtx in an offer of ours.
-fn free_payload_types(media: &[BrowserMedia]) -> impl Iterator<Item = u8> + use<> {
-    let used: Vec<u8> = media
-        .iter()
-        .flat_map(|m| &m.formats)
-        .map(|f| f.payload_type.get())
-        .collect();
-    (96..=127).rev().filter(move |pt| !used.contains(pt))
-}
-
-fn with_our_feedback(
-    kind: MediaKind,
-    format: sdp::Format,
-    free: &mut impl Iterator<Item = u8>,
-) -> NegotiatedFormat {
-    let is_video = kind == MediaKind::Video && codec(&format.encoding).is_some();
-    NegotiatedFormat {
-        format,
-        rtx: if is_video { free.next() } else { None },
-        feedback: if is_video {
-            VIDEO_FEEDBACK.to_vec()
-        } else {
-            Vec::new()
-        },
-    }
-}
-
-/// The browser's ids of the extensions we use: mid, and with video transport-cc.
-fn extensions_of(remote: &Remote, with_video: bool) -> Vec<(u8, &'static str)> {
-    let id = |uri: &'static str| {
-        let id = remote.media.iter().find_map(|m| m.extension(uri))?;
-        Some((id, uri))
-    };
-    let transport_cc = id(TRANSPORT_CC_URI).filter(|_| with_video);
-    id(MID_URI).into_iter().chain(transport_cc).collect()
-}
-
-fn check_peer(remote: &Remote) -> Result<(), Error> {
-    if remote.ice_lite {
-        return Err(bad("both sides are ICE-lite"));
-    }
-    Ok(())
-}
-
-fn mirrored(direction: Direction) -> Direction {
-    match direction {
-        Direction::SendOnly => Direction::RecvOnly,
-        Direction::RecvOnly => Direction::SendOnly,
-        other => other,
-    }
-}
-
-/// What two wishes allow together, both seen from our side.
-fn both(a: Direction, b: Direction) -> Direction {
-    match (sends(a) && sends(b), receives(a) && receives(b)) {
-        (true, true) => Direction::SendRecv,
-        (true, false) => Direction::SendOnly,
-        (false, true) => Direction::RecvOnly,
-        (false, false) => Direction::Inactive,
-    }
-}
-
-fn sends(direction: Direction) -> bool {
-    matches!(direction, Direction::SendRecv | Direction::SendOnly)
-}
-
-fn receives(direction: Direction) -> bool {
-    matches!(direction, Direction::SendRecv | Direction::RecvOnly)
-}
-
-fn bad(why: &str) -> Error {
-    Error::BadSdp(format!("{why}."))
 }

@@ -18,6 +18,7 @@ mod config;
 mod description;
 mod error;
 mod leg;
+mod negotiate;
 mod stun;
 mod write;
 

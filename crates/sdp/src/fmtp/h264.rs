@@ -49,6 +49,15 @@ impl Profile {
         }
     }
 
+    /// How far a peer that knows only Constrained Baseline is from taking it.
+    pub(crate) fn distance_from_constrained_baseline(self) -> u8 {
+        match self {
+            Self::ConstrainedBaseline => 0,
+            Self::Baseline => 1,
+            _ => 2,
+        }
+    }
+
     fn is_baseline(self) -> bool {
         matches!(self, Self::ConstrainedBaseline | Self::Baseline)
     }

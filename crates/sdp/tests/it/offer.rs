@@ -48,19 +48,11 @@ fn a_chromium_video_call() {
     let video = &offer[offer.find("m=video").unwrap()..];
     same_text(
         video,
-        "m=video 31004 RTP/AVP 102 104 106 108 127 97 96
-a=rtpmap:102 H264/90000
-a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f
-a=rtpmap:104 H264/90000
-a=fmtp:104 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42001f
+        "m=video 31004 RTP/AVP 106 108 96
 a=rtpmap:106 H264/90000
 a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
 a=rtpmap:108 H264/90000
 a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f
-a=rtpmap:127 H264/90000
-a=fmtp:127 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f
-a=rtpmap:97 H264/90000
-a=fmtp:97 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=4d001f
 a=rtpmap:96 VP8/90000
 a=rtcp-fb:* nack pli
 a=rtcp-fb:* ccm fir
