@@ -59,7 +59,7 @@ fn self_signed(state: &Path, names: &[IpAddr]) -> Result<(PathBuf, PathBuf)> {
 
 fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -67,5 +67,7 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("cannot write {}", path.display()))?;
+    // The mode above is for a new file only.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
     Ok(file.write_all(text.as_bytes())?)
 }

@@ -78,9 +78,12 @@ impl Control {
     /// Ends every call and registration; returns when the SIP side has confirmed, or soon after.
     pub(crate) async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
-        if self.events.send(Event::Stop(done)).await.is_ok() {
-            let _ = tokio::time::timeout(STOP_WITHIN, stopped).await;
-        }
+        let stop = async {
+            if self.events.send(Event::Stop(done)).await.is_ok() {
+                let _ = stopped.await;
+            }
+        };
+        let _ = tokio::time::timeout(STOP_WITHIN, stop).await;
     }
 }
 

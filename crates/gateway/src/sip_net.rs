@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use session::Input;
@@ -69,8 +70,11 @@ impl SipSockets {
                         .input(Input::Sip(sip::Input::Received { from, local, bytes }))
                         .await;
                 }
-                // An ICMP error of an earlier send; nothing of ours is broken.
-                Err(error) => tracing::debug!(%error, "SIP socket"),
+                // An ICMP error of an earlier send; nothing of ours is broken. Should it last, no spin.
+                Err(error) => {
+                    tracing::debug!(%error, "SIP socket");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
             }
         }
     }

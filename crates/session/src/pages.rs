@@ -224,23 +224,28 @@ impl Hub {
             .registrations
             .iter_mut()
             .find(|(_, reg)| reg.is_of(&account));
-        let (id, live) = match shared {
+        let (id, now_true) = match shared {
             Some((id, registration)) => {
                 registration.sessions.insert(session);
-                (*id, registration.state == RegistrationState::Registered)
+                let live = registration.state == RegistrationState::Registered;
+                let registered = live.then_some(ServerMessage::Registered { sip_status: 200 });
+                (
+                    *id,
+                    registered.or(registration.failure.clone().map(ServerMessage::Fail)),
+                )
             }
             None => {
                 let id = self.ua.register(account.clone(), now);
                 self.registrations
                     .insert(id, Registration::new(account, session));
-                (id, false)
+                (id, None)
             }
         };
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.registration = Some(id);
+        if let Some(entry) = self.sessions.get_mut(&session) {
+            entry.registration = Some(id);
         }
-        if live {
-            self.tell(session, ServerMessage::Registered { sip_status: 200 });
+        if let Some(message) = now_true {
+            self.tell(session, message);
         }
     }
 
@@ -261,6 +266,7 @@ impl Hub {
             return;
         };
         let before = std::mem::replace(&mut registration.state, RegistrationState::Registered);
+        registration.failure = None;
         if before == RegistrationState::Registered {
             return; // a refresh
         }
@@ -281,13 +287,14 @@ impl Hub {
         };
         let before = std::mem::replace(&mut registration.state, RegistrationState::Failing);
         let sessions = registration.sessions.clone();
+        let mut fail = Fail::registration(cause.sip_code, &cause.text);
+        fail.cause = Some(cause::to_wire(cause));
+        registration.failure = Some(fail.clone());
         if !will_retry {
             self.registrations.remove(&id);
         }
         for session in sessions {
-            let mut fail = Fail::registration(cause.sip_code, &cause.text);
-            fail.cause = Some(cause::to_wire(cause));
-            self.tell(session, ServerMessage::Fail(fail));
+            self.tell(session, ServerMessage::Fail(fail.clone()));
             if will_retry {
                 continue;
             }

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret;
+use signaling::Fail;
 use sip::Account;
 
 use crate::hub::SessionId;
@@ -30,6 +31,8 @@ pub(crate) struct Registration {
     pub(crate) account: Account,
     pub(crate) state: RegistrationState,
     pub(crate) sessions: BTreeSet<SessionId>,
+    /// Why it is `Failing`, for pages that join meanwhile.
+    pub(crate) failure: Option<Fail>,
 }
 
 impl Registration {
@@ -38,6 +41,7 @@ impl Registration {
             account,
             state: RegistrationState::Registering,
             sessions: BTreeSet::from([first]),
+            failure: None,
         }
     }
 

@@ -179,3 +179,18 @@ fn a_server_of_another_account_cannot_ring_this_one() {
     );
     assert!(w.told(page).contains(&"ring:RING".to_owned()));
 }
+
+#[test]
+fn a_page_that_joins_a_failing_registration_is_told_why() {
+    let mut w = World::new();
+    let _first = w.registered("10006");
+    w.sip_out.clear();
+    w.advance(Duration::from_secs(590));
+    let register = w.expect_sip("REGISTER");
+    w.sip(sip_text::respond(&register, "503 Service Unavailable", "srv", &[], ""));
+    let second = w.connect("10006");
+    let told = w.frames(second);
+    assert_eq!(told[0]["message"], "getUserData");
+    assert_eq!(told[1]["message"], "fail", "{told:?}");
+    assert_eq!(told[1]["data"][0]["apiMethod"], "RegistrationStatusEvent");
+}

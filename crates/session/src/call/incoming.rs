@@ -43,10 +43,10 @@ impl Call {
         out: &mut Vec<Effect>,
     ) -> Self {
         let has = |kind| arrival.media.iter().any(|media| media.kind == kind);
-        let ipv6 = arrival
-            .offer
-            .as_ref()
-            .is_some_and(|offer| offer.addr.is_some_and(|addr| addr.is_ipv6()));
+        let ipv6 = arrival.offer.as_ref().is_some_and(|offer| {
+            let of_media = offer.media.iter().find_map(|media| media.addr);
+            of_media.or(offer.addr).is_some_and(|addr| addr.is_ipv6())
+        });
         let kinds = arrival.media.iter().map(|media| media.kind).collect();
         out.push(Effect::Media(MediaCommand::OpenSipLeg {
             call: id,
