@@ -106,8 +106,8 @@ function ended(gone) {
 function lock(connected) {
   lockConnectionForm(connected);
   input('authToken').disabled = connected;
-  button('connectTokenBtn').disabled = false;
-  button('connectTokenBtn').textContent = connected ? 'Disconnect' : 'Connect with token';
+  // One Disconnect is enough; a second beside the token looked like another connection.
+  button('connectTokenBtn').disabled = connected;
 }
 
 function allowCalls() {
