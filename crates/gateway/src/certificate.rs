@@ -42,24 +42,37 @@ pub(crate) fn server_config(
     Ok(Arc::new(config))
 }
 
+/// Key and certificate stand in one file, which appears whole: two first starts at once must not
+/// pair the key of the one with the certificate of the other.
 fn self_signed(state: &Path, names: &[IpAddr]) -> Result<(PathBuf, PathBuf)> {
-    let (cert_path, key_path) = (state.join("wss-cert.pem"), state.join("wss-key.pem"));
-    if cert_path.exists() && key_path.exists() {
-        return Ok((cert_path, key_path));
+    let path = state.join("wss-self-signed.pem");
+    if !path.exists() {
+        let mut subjects = vec!["localhost".to_owned()];
+        subjects.extend(names.iter().map(IpAddr::to_string));
+        let made = rcgen::generate_simple_self_signed(subjects)?;
+        fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+        let fresh = state.join(format!(
+            "wss-self-signed.pem.{:016x}",
+            rand::random::<u64>()
+        ));
+        write_private(
+            &fresh,
+            &(made.signing_key.serialize_pem() + &made.cert.pem()),
+        )?;
+        // A link does not replace what another start put there first.
+        let linked = fs::hard_link(&fresh, &path);
+        fs::remove_file(&fresh)?;
+        if !path.exists() {
+            linked.with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        tracing::info!(file = %path.display(), "made a self-signed certificate for wss");
     }
-    let mut subjects = vec!["localhost".to_owned()];
-    subjects.extend(names.iter().map(IpAddr::to_string));
-    let made = rcgen::generate_simple_self_signed(subjects)?;
-    fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
-    write_private(&key_path, &made.signing_key.serialize_pem())?;
-    fs::write(&cert_path, made.cert.pem())?;
-    tracing::info!(file = %cert_path.display(), "made a self-signed certificate for wss");
-    Ok((cert_path, key_path))
+    Ok((path.clone(), path))
 }
 
 fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    use std::os::unix::fs::OpenOptionsExt;
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -67,7 +80,25 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("cannot write {}", path.display()))?;
-    // The mode above is for a new file only.
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
     Ok(file.write_all(text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_starts_at_once_find_one_pair_that_belongs_together() {
+        let state = std::env::temp_dir().join(format!("ringdown-cert-{}", std::process::id()));
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                let state = state.clone();
+                std::thread::spawn(move || server_config(None, None, &state, &[]).map(|_| ()))
+            })
+            .collect();
+        for start in starts {
+            start.join().unwrap().unwrap();
+        }
+        fs::remove_dir_all(state).unwrap();
+    }
 }
