@@ -101,8 +101,9 @@ export class Call {
     if (this.#over || this.#hangingUp) return;
     if (!this.#known) return this.#enter(CALL_STATUS.FAILED);
     this.#hangingUp = true;
+    // The media closes with the server's `finish`: closed now, its DTLS alert could overtake the
+    // `hangup`, and an ordinary end would be told as a failure.
     this.#link.send('hangup', { callId: this.#id });
-    this.#closeMedia();
   }
 
   id() {
