@@ -204,3 +204,14 @@ test('two calls at once keep to themselves', async () => {
   assert.deepEqual([first.status(), second.status()], ['FINISH', 'PENDING']);
   assert.deepEqual(media.map((one) => one.closed), [true, false]);
 });
+
+test('the media closes with finish, not with hangup: its DTLS alert must not overtake the message', async () => {
+  const { call, media, frames } = await placed();
+  frames('trying', 'ring', 'setRemoteSDP', 'talk');
+  await settled();
+  assert.equal(call.status(), 'ESTABLISHED');
+  call.hangup();
+  assert.equal(media.at(-1).closed, false);
+  frames('finish');
+  assert.equal(media.at(-1).closed, true);
+});
