@@ -187,7 +187,13 @@ fn a_page_that_joins_a_failing_registration_is_told_why() {
     w.sip_out.clear();
     w.advance(Duration::from_secs(590));
     let register = w.expect_sip("REGISTER");
-    w.sip(sip_text::respond(&register, "503 Service Unavailable", "srv", &[], ""));
+    w.sip(sip_text::respond(
+        &register,
+        "503 Service Unavailable",
+        "srv",
+        &[],
+        "",
+    ));
     let second = w.connect("10006");
     let told = w.frames(second);
     assert_eq!(told[0]["message"], "getUserData");
