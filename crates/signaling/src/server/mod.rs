@@ -68,7 +68,7 @@ pub enum ServerMessage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DataStatus {
-    /// Someone took it.
+    /// The server took it; no application hook passes it on yet.
     Accepted,
     /// Nobody did.
     Failed,
