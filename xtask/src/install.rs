@@ -49,6 +49,22 @@ pub(crate) const TEST: &[Package] = &[
         name: "ffmpeg",
         why: "reads the pictures that the phone decoded",
     },
+    Package {
+        name: "firefox-esr",
+        why: "the other browser on our pages",
+    },
+    Package {
+        name: "rtpengine-daemon",
+        why: "the media relay of a SIP server that proxies RTP, too",
+    },
+    Package {
+        name: "iproute2",
+        why: "makes the network in which Firefox finds an address that is not loopback",
+    },
+    Package {
+        name: "tshark",
+        why: "a stranger's eyes on every packet of a call",
+    },
 ];
 
 /// Runs as root: installs the packages given as arguments, and shows apt's thousand lines only when it fails. The services
