@@ -296,6 +296,52 @@ fn another_early_dialog_is_not_the_picture_of_the_one_before() {
 }
 
 #[test]
+fn an_early_dialog_with_video_follows_one_without() {
+    // 183 of the one has sound, 183 of the other both, and then the first answers after all.
+    let mut world = World::connected(&sound_only());
+    world.wait_ms(500);
+    replan(&mut world, 2, &both());
+    let mut peer = Source::new(97, 3000);
+    world.sip(Video, &peer.next_with(&vp8(true, 1)));
+    world.wait_ms(33);
+    world.sip(Video, &peer.next_with(&vp8(false, 2)));
+    world.wait_ms(33);
+    replan(&mut world, 1, &sound_only());
+    world.sip(Video, &peer.next_with(&vp8(false, 3)));
+    world.wait_ms(300);
+    let seen = video(&mut world);
+    let ours: Vec<bool> = seen.iter().map(|(_, packet)| is_ours(packet)).collect();
+    assert_eq!(
+        ours,
+        [true, true, true, false, false, true, true],
+        "{seen:?}"
+    );
+    check_one_line(&seen);
+}
+
+#[test]
+fn a_key_frame_is_asked_for_until_it_comes() {
+    let mut world = World::quiet();
+    world.connect(&both());
+    // It came while nobody was there, and what came after it did not fit the buffer.
+    let mut peer = Source::new(97, 3000);
+    for n in 0..2500_u16 {
+        world.sip(Video, &peer.next_with(&vp8(n == 0, n)));
+    }
+    world.wait_ms(5000);
+    world.browser_up();
+    world.take();
+    world.sip(Video, &peer.next_with(&vp8(false, 2500)));
+    for _ in 0..30 {
+        world.wait_ms(100);
+        world.sip(Video, &peer.next_with(&vp8(false, 2501)));
+    }
+    let (seen, asked) = look(&mut world);
+    assert!(seen.iter().all(|(_, packet)| is_ours(packet)));
+    assert!(asked.len() >= 3, "{asked:?}");
+}
+
+#[test]
 fn what_waits_with_a_key_frame_needs_no_picture_of_ours() {
     let mut world = World::quiet();
     world.connect(&both());

@@ -49,7 +49,7 @@ fn answered(w: &World) -> MediaPlan {
         } => Some(plan),
         _ => None,
     });
-    let plan = plans.next().unwrap();
+    let plan = plans.next().expect("the page is answered");
     assert!(plans.next().is_none(), "a page is answered once (R7)");
     video(plan)
 }
@@ -57,7 +57,7 @@ fn answered(w: &World) -> MediaPlan {
 fn video(plan: &sdp::Plan) -> MediaPlan {
     let mut media = plan.media.iter();
     let video = media.find(|media| media.kind == MediaKind::Video);
-    video.unwrap().clone()
+    video.expect("a video line").clone()
 }
 
 fn respond_as(w: &mut World, invite: &str, header: &str, body: &str) {
