@@ -263,7 +263,6 @@ impl Line {
         };
         if !self.stand_in.admits(key_frame) {
             self.counts.before_key_frame += 1;
-            self.sip_key_frame.need(at);
             return;
         }
         let placing = self.to_browser.place(&header, kind, clocks, at);

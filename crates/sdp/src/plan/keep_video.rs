@@ -4,6 +4,7 @@ use super::outgoing::{answer_fmtp, reached_then_offered, sees};
 use super::{MediaPlan, Plan, Route};
 use crate::description::Description;
 use crate::format::{Encoding, MediaKind};
+use crate::offer::is_first;
 use crate::pairing::{SipFormat, h264, join};
 
 impl Plan {
@@ -15,14 +16,15 @@ impl Plan {
     /// in mode 1: the browser sends what stands first, and mode 0 suits peers of either.
     pub fn keep_video(&mut self, browser: &Description, ours: &Description, why: &str) {
         let kind = MediaKind::Video;
-        let (Some(browser), Some(ours)) = (browser.first(kind), ours.first(kind)) else {
+        // The plan has the browser's lines in its order, and only the first of a kind is offered.
+        let lines = browser.media.iter().filter(|line| line.kind.is_some());
+        let first = lines
+            .zip(&mut self.media)
+            .find(|(line, _)| is_first(browser, line, kind));
+        let (Some((browser, media)), Some(ours)) = (first, ours.first(kind)) else {
             return;
         };
-        // Only the first line of a kind is offered; the plan has them in the browser's order.
-        let Some(media) = self.media.iter_mut().find(|media| media.kind == kind) else {
-            return;
-        };
-        if media.accepted || browser.rejected() {
+        if media.accepted {
             return;
         }
         let offered: Vec<SipFormat> = ours

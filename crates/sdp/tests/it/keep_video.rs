@@ -180,6 +180,15 @@ fn what_was_not_offered_stays_refused() {
 }
 
 #[test]
+fn it_is_the_first_line_that_the_browser_wants() {
+    let (session, video) = CHROMIUM_AV.split_once("m=video 9").unwrap();
+    let browser = format!("{session}m=video 0{video}m=video 9{video}");
+    let plan = kept(&browser, &sip("m=audio 4000 RTP/AVP 0"));
+    let accepted: Vec<bool> = plan.media.iter().map(|media| media.accepted).collect();
+    assert_eq!(accepted, [true, false, true]);
+}
+
+#[test]
 fn who_does_not_look_is_shown_nothing() {
     for (direction, stand_in) in [("recvonly", true), ("sendonly", false)] {
         let browser = CHROMIUM_AV.replace("a=sendrecv", &format!("a={direction}"));
