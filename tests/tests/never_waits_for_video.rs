@@ -91,6 +91,20 @@ impl Caller {
         Ok(())
     }
 
+    /// When a picture of this colour was first seen since `from`.
+    fn sees(&mut self, colour: Colour, from: f64) -> Result<f64> {
+        let Colour { red, green, blue } = colour;
+        let seen = format!(
+            "window.__test.frames({from}).some((frame) => Math.max(Math.abs(frame.red - {red}), \
+             Math.abs(frame.green - {green}), Math.abs(frame.blue - {blue})) <= {NEAR})"
+        );
+        let waited = self.page.wait_true(&seen, SOON);
+        let frames = self.page.frames(from)?;
+        waited.with_context(|| format!("no picture is {colour:?}: {frames:?}"))?;
+        let first = frames.iter().find(|frame| is_like(frame, colour));
+        Ok(first.context("it is gone")?.at)
+    }
+
     /// What was heard between two times is the peer's tone, and not one's own.
     fn heard(&mut self, from: f64, to: f64) -> Result<()> {
         let part = self.page.heard()?.part(from, to);
@@ -104,13 +118,15 @@ fn all_near(frames: &[Frame], colour: Colour) -> bool {
     frames.iter().all(|frame| is_like(frame, colour))
 }
 
-/// Black is as far as ever from any colour, but VP8 does not say which YUV it means: a page may see its own colours up to
-/// 31 off when they come back.
+/// How far a channel may be off. VP8 does not say which YUV it means, and a page sees its own colours up to 31 off when they
+/// come back. Black is farther from each of them.
+const NEAR: f64 = 45.0;
+
 fn is_like(frame: &Frame, colour: Colour) -> bool {
     let Colour { red, green, blue } = frame.mean;
     [red - colour.red, green - colour.green, blue - colour.blue]
         .iter()
-        .all(|difference| difference.abs() <= 45.0)
+        .all(|difference| difference.abs() <= NEAR)
 }
 
 #[test]
@@ -195,6 +211,39 @@ fn video_comes_late(codec: &str, codecs: &str) {
             now.decoded > source.decoded + 20 && now.lost == 0,
             "{now:?}"
         );
+        caller.page.hang_up()?;
+        caller.page.call_status("FINISH", SOON)?;
+        peer.passed(SOON)?;
+        caller.page.check_no_problems()
+    });
+}
+
+#[test]
+fn each_early_dialog_shows_what_it_has() {
+    case(|folder| {
+        let mut caller = Caller::open(folder, "phone-video", &[])?;
+        let mut peer = Sipp::start_with(folder, "forks_with_video", &["-rtp_echo"])?;
+        caller
+            .page
+            .connect_without_registering(USERS[0], peer.addr)?;
+        caller.page.call("forks")?;
+        // The first has sound alone.
+        caller.page.call_status("SESSION_PROGRESS", SOON)?;
+        let from = caller.page.now()?;
+        caller.plays_aloud()?;
+        caller.sees_black(from, 5)?;
+        // The second has video.
+        let colour = caller.colour;
+        let second = caller.sees(colour, from)?;
+        caller.page.watch(second, 10, SOON)?;
+        // The first answers after all.
+        caller.page.call_status("ESTABLISHED", SOON)?;
+        let answered = caller.page.now()?;
+        let third = caller.sees(BLACK, answered)?;
+        ensure!(third < answered + 1.5, "after {:.2} s", third - answered);
+        caller.page.listen(2.0)?;
+        let frames = caller.page.watch(third, 5, SOON)?;
+        ensure!(all_near(&frames, BLACK), "{frames:?}");
         caller.page.hang_up()?;
         caller.page.call_status("FINISH", SOON)?;
         peer.passed(SOON)?;
