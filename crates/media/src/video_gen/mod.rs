@@ -206,8 +206,11 @@ mod tests {
         assert_eq!(kinds[..KEY_UNITS], [7, 8, 5]);
         // profile_idc 66 with constraint_set1_flag: Constrained Baseline.
         assert_eq!((units[0][1], units[0][2] & 0x40), (0x42, 0x40));
-        // first_mb_in_slice 0, slice_type 5, pic_parameter_set_id 0: nine bits; then frame_num, four.
-        let frame_num = |unit: &[u8]| (u16::from_be_bytes([unit[1], unit[2]]) >> 5) & 0x0f;
+        // profile, constraints, level; then seq_parameter_set_id, Exp-Golomb, 31: a peer's is 0.
+        assert_eq!(u16::from_be_bytes([units[0][4], units[0][5]]) >> 5, 32);
+        // first_mb_in_slice 0 and slice_type 5 in six bits, pic_parameter_set_id 31 in eleven; then
+        // frame_num in four.
+        let frame_num = |unit: &[u8]| (u16::from(unit[3]) >> 3) & 0x0f;
         let numbers: Vec<u16> = units[KEY_UNITS..].iter().map(|u| frame_num(u)).collect();
         let round: Vec<u16> = (1..=16).map(|n| n % 16).collect();
         assert_eq!(numbers, round);
