@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::folder::Folder;
 use crate::process::Process;
+use crate::tone::Tone;
 use crate::{ports, wait};
 
 /// A running script.
@@ -23,9 +24,27 @@ pub struct Sipp {
 impl Sipp {
     /// Starts the script `tests/peers/<script>.xml` and waits until it listens.
     pub fn start(folder: &Folder, script: &str) -> Result<Self> {
+        Self::start_with(folder, script, &[])
+    }
+
+    /// The same for a script that plays `tone.alaw`: this tone.
+    pub fn start_with_tone(folder: &Folder, script: &str, tone: Tone) -> Result<Self> {
+        let inner = folder.inner(script)?;
+        let (wav, alaw) = (inner.join("tone.wav"), inner.join("tone.alaw"));
+        // Played over and over: whole periods, for its frequency is a whole number.
+        tone.sound(8000, 1.0, 0.3).write(&wav)?;
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-nostdin", "-i"]).arg(wav);
+        ffmpeg.args(["-f", "alaw"]).arg(alaw);
+        ensure!(ffmpeg.status()?.success(), "ffmpeg makes no A-law");
+        Self::start_with(folder, script, &[])
+    }
+
+    /// The same with further options of SIPp. Its media ports are 2 and 4 above its SIP port.
+    pub fn start_with(folder: &Folder, script: &str, options: &[&str]) -> Result<Self> {
         let inner = folder.inner(script)?;
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("peers/{script}.xml"));
-        let port = ports::free(4)?;
+        let port = ports::free(6)?;
         let (sip, media) = (port.to_string(), (port + 2).to_string());
         let mut command = Command::new("sipp");
         command
@@ -59,6 +78,7 @@ impl Sipp {
             "-message_file",
             "messages.txt",
         ]);
+        command.args(options);
         let mut process = Process::start(&format!("sipp-{script}"), folder, &command)?;
         wait::until_true("SIPp's port", Duration::from_secs(10), || {
             process.alive()?;

@@ -291,6 +291,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "`true`: codecs the browser names beyond `codecs` are offered after them, where they can pass unchanged. `false`: they are dropped."
     ),
     key!(
+        Codecs,
+        "generate_av_for_ua" = "",
+        "all, or parts of User-Agents, separated by commas",
+        set!(generate_av_for_ua, value::user_agents),
+        "Peers that are called with video and answer without it, by a part of their User-Agent or Server, whatever its case; `all`: every peer. The page is shown black pictures then, until the peer has video. Default: the page's video is refused, and it hears such a peer at once all the same. While only a provisional answer (183) has come the video is kept whoever the peer is."
+    ),
+    key!(
         Media,
         "media_port_from" = "31001",
         PORT,
@@ -347,10 +354,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     known!(
         "rtp_activity_detecting",
         "calls are not ended for missing RTP"
-    ),
-    known!(
-        "generate_av_for_ua",
-        "a peer that answers audio only rejects the video; sound flows at once"
     ),
     known!(
         "profiles",

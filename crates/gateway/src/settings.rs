@@ -37,6 +37,7 @@ pub(crate) fn hub_config(
             exclude_sip: codecs(&config.codecs_exclude_sip).context("codecs_exclude_sip")?,
             allow_outside_codecs: config.allow_outside_codecs,
         },
+        generate_av_for_ua: config.generate_av_for_ua.clone(),
         no_answer_timeout: config.no_answer_timeout,
         busy_status: match config.sip_busy_status {
             config::BusyStatus::Failed => BusyStatus::Failed,

@@ -263,6 +263,20 @@ impl Rebase {
         }
     }
 
+    /// A picture of our own making, in so many packets: the number of the first, and the timestamp
+    /// of all.
+    pub fn fill_frame(&mut self, packets: usize, clock_hz: u32, now: Instant) -> (u64, u32) {
+        let least_ms = Payload::Video.least_ms();
+        let (sequence, timestamp) = self.out.project(clock_hz, least_ms, now);
+        self.leave(now);
+        self.out.newest = Some(Newest {
+            sequence: sequence + (packets as u64).saturating_sub(1),
+            timestamp,
+            at: now,
+        });
+        (sequence, timestamp)
+    }
+
     fn standing(
         &mut self,
         header: &Header,

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use sdp::{Encoding, MediaKind, Route, Treatment};
 
 use super::remote::{Remote, clocks_to_browser, clocks_to_sip};
+use super::stand_in::StandIn;
 use super::strays::Strays;
 use super::{BridgeOutput, Browser, LineCounters, OutRtp, RtpOrRtcp};
 use crate::dtmf4733::rescale_duration;
@@ -17,6 +18,7 @@ use crate::key_frame::{KeyFrameAsk, begins_key_frame};
 use crate::rebase::{Clocks, Numbering, Payload, Placing, Rebase};
 use crate::rtp::{Header, Receiver, RtpPacket, Sender};
 use crate::settings::BridgeSettings;
+use crate::video_gen::CLOCK_HZ;
 
 /// Silence begins when the browser has sent no audio for so long. Browsers that save silence (DTX)
 /// send a packet each 400 ms.
@@ -35,6 +37,7 @@ pub(super) struct Line {
     /// Toward the browser.
     early: EarlyBuffer,
     to_browser: Rebase,
+    pub(super) stand_in: StandIn,
     /// Toward the SIP peer.
     to_sip: Rebase,
     pub(super) sender: Sender,
@@ -60,6 +63,7 @@ impl Line {
             strays: Strays::new(settings.early_buffer),
             early: EarlyBuffer::new(kind, settings.early_buffer),
             to_browser: Rebase::new(Numbering::new(rng)),
+            stand_in: StandIn::default(),
             to_sip: Rebase::new(Numbering::new(rng)),
             sender: Sender::new(rng),
             sent_clock_hz: 0,
@@ -110,6 +114,7 @@ impl Line {
     pub(super) fn source_gone(&mut self) {
         self.early.clear();
         self.receiver = None;
+        self.stand_in.peer_gone();
     }
 
     /// Video of the browser is wanted by the SIP peer, from a key frame on.
@@ -144,6 +149,33 @@ impl Line {
         }
     }
 
+    /// Pictures of ours while the peer is not seen; the browser is up.
+    pub(super) fn show_stand_in(&mut self, outputs: &mut VecDeque<BridgeOutput>, now: Instant) {
+        // What waits begins with a key frame.
+        if self.early.is_empty() {
+            self.stand_in.begin(now);
+        }
+        let Some((payload_type, frame)) = self.stand_in.frame(now) else {
+            return;
+        };
+        let packets = frame.payloads.len();
+        let (first, timestamp) = self.to_browser.fill_frame(packets, CLOCK_HZ, now);
+        self.counts.generated += 1;
+        for (sequence, (nth, payload)) in (first..).zip(frame.payloads.into_iter().enumerate()) {
+            outputs.push_back(BridgeOutput::ToBrowser {
+                kind: self.kind,
+                packet: OutRtp {
+                    payload_type,
+                    marker: nth + 1 == packets,
+                    sequence,
+                    timestamp,
+                    payload,
+                    received: now,
+                },
+            });
+        }
+    }
+
     /// A packet of the peer, its source believed.
     pub(super) fn sip_packet(
         &mut self,
@@ -162,6 +194,7 @@ impl Line {
             clocks: Clocks::same(8000),
             kind: self.any_payload(),
             key_frame: false,
+            is_vp8: false,
             at,
         };
         if let Some(route) = remote.incoming(header.payload_type) {
@@ -174,6 +207,7 @@ impl Line {
                 self.counts.against_direction += 1;
             } else {
                 inbound.key_frame = begins_key_frame(&route.sip.encoding, payload);
+                inbound.is_vp8 = route.browser.encoding == Encoding::Vp8;
                 inbound.payload = Some(convert(route, payload, inbound.clocks));
                 self.receive(header, &inbound);
             }
@@ -219,16 +253,24 @@ impl Line {
             payload_type,
             clocks,
             kind,
+            key_frame,
+            is_vp8,
             at,
-            ..
         } = inbound;
-        let Some(payload) = payload else {
+        let Some(mut payload) = payload else {
             self.to_browser.skip(&header, kind, clocks.from_hz, at);
             return;
         };
+        if !self.stand_in.admits(key_frame) {
+            self.counts.before_key_frame += 1;
+            return;
+        }
         let placing = self.to_browser.place(&header, kind, clocks, at);
         if let Some(placed) = self.placed(placing) {
             self.counts.to_browser += 1;
+            if is_vp8 {
+                self.stand_in.rewrite_picture_id(&mut payload);
+            }
             outputs.push_back(BridgeOutput::ToBrowser {
                 kind: self.kind,
                 packet: OutRtp {
@@ -236,7 +278,7 @@ impl Line {
                     marker: placed.marker,
                     sequence: placed.sequence,
                     timestamp: placed.timestamp,
-                    payload,
+                    payload: Bytes::from(payload),
                     received: at,
                 },
             });
@@ -407,10 +449,10 @@ impl Line {
 }
 
 /// A payload from the SIP peer as the browser gets it: one allocation.
-fn convert(route: &Route, payload: &[u8], clocks: Clocks) -> Bytes {
+fn convert(route: &Route, payload: &[u8], clocks: Clocks) -> Vec<u8> {
     let mut out = payload.to_vec();
     convert_in_place(route, &mut out, clocks, &route.sip.encoding);
-    Bytes::from(out)
+    out
 }
 
 fn convert_in_place(route: &Route, payload: &mut [u8], clocks: Clocks, from: &Encoding) {
