@@ -285,7 +285,7 @@ fn the_second_answer_of_a_fork_is_acknowledged_and_left() {
         })?;
         page.hang_up(id)
     };
-    let words = [("first_port", "9"), ("second_port", second.as_str())];
+    let words = [("second_port", second.as_str())];
     let script = Script {
         literal: true,
         words: &words,
