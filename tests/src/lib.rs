@@ -7,15 +7,19 @@
 
 pub mod audio;
 pub mod baresip;
+pub mod bot;
 pub mod browser;
 pub mod chirp;
+pub mod figures;
 pub mod folder;
 pub mod kamailio;
+pub mod line;
 pub mod page;
 pub mod picture;
 pub mod ports;
 pub mod process;
 pub mod ringdown;
+pub mod rtp_end;
 pub mod sipp;
 pub mod tone;
 pub mod wait;

@@ -25,6 +25,8 @@ pub struct Ringdown {
     pub sip: SocketAddr,
     /// The first media shard's port for browsers.
     pub webrtc: SocketAddr,
+    /// Figures, when `metrics_port` is set.
+    pub metrics: Option<SocketAddr>,
     process: Process,
 }
 
@@ -103,17 +105,22 @@ impl Ringdown {
         })?;
         let [ws, wss, sip, webrtc] =
             ready(&line).with_context(|| format!("not a ready line: {line}"))?;
+        let metrics = line
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("metrics="));
+        let metrics = metrics.map(str::parse).transpose()?;
         Ok(Self {
             ws,
             wss,
             sip,
             webrtc,
+            metrics,
             process,
         })
     }
 }
 
-/// `ringdown ready ws=HOST:PORT wss=HOST:PORT sip=HOST:PORT webrtc=HOST:PORT`
+/// `ringdown ready ws=HOST:PORT wss=HOST:PORT sip=HOST:PORT webrtc=HOST:PORT [metrics=HOST:PORT]`
 fn ready(line: &str) -> Result<[SocketAddr; 4]> {
     let words: Vec<&str> = line.split_whitespace().skip(2).collect();
     let addr = |key: &str| -> Result<SocketAddr> {

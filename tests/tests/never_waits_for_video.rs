@@ -12,7 +12,7 @@ use tests::kamailio::{Kamailio, USERS};
 use tests::page::PhonePage;
 use tests::picture::Colour;
 use tests::ringdown::Ringdown;
-use tests::sipp::Sipp;
+use tests::sipp::{Script, Sipp};
 use tests::tone::Tone;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -133,7 +133,13 @@ fn is_like(frame: &Frame, colour: Colour) -> bool {
 fn early_media_without_video_is_heard_before_the_answer() {
     case(|folder| {
         let mut caller = Caller::open(folder, "phone-video", &[])?;
-        let mut peer = Sipp::start_with_tone(folder, "early_without_video", caller.peer_tone)?;
+        let mut peer = Sipp::run(
+            folder,
+            &Script {
+                tone: Some(caller.peer_tone),
+                ..Script::waits("early_without_video")
+            },
+        )?;
         caller
             .page
             .connect_without_registering(USERS[0], peer.addr)?;
@@ -176,7 +182,13 @@ fn video_comes_late(codec: &str, codecs: &str) {
         let settings = [("codecs", codecs), ("allow_outside_codecs", "false")];
         let mut caller = Caller::open(folder, "phone-video", &settings)?;
         // It sends back what it gets, so the picture of the page comes back once the video is there.
-        let mut peer = Sipp::start_with(folder, "early_then_video", &["-rtp_echo"])?;
+        let mut peer = Sipp::run(
+            folder,
+            &Script {
+                echoes: true,
+                ..Script::waits("early_then_video")
+            },
+        )?;
         caller
             .page
             .connect_without_registering(USERS[0], peer.addr)?;
@@ -222,7 +234,13 @@ fn video_comes_late(codec: &str, codecs: &str) {
 fn each_early_dialog_shows_what_it_has() {
     case(|folder| {
         let mut caller = Caller::open(folder, "phone-video", &[])?;
-        let mut peer = Sipp::start_with(folder, "forks_with_video", &["-rtp_echo"])?;
+        let mut peer = Sipp::run(
+            folder,
+            &Script {
+                echoes: true,
+                ..Script::waits("forks_with_video")
+            },
+        )?;
         caller
             .page
             .connect_without_registering(USERS[0], peer.addr)?;

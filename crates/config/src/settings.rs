@@ -45,6 +45,8 @@ pub struct Config {
     pub sip_advertise: Vec<IpAddr>,
     /// `sip_targets`: `None`: the default policy.
     pub sip_targets: Option<Vec<SipTarget>>,
+    /// `sip_t1`: T1 of RFC 3261.
+    pub sip_t1: Duration,
     /// `sip_busy_status`: the last status of a call to a busy peer.
     pub sip_busy_status: BusyStatus,
     /// `sip_decline_code`: answer to INVITE when the user declines.
@@ -77,6 +79,8 @@ pub struct Config {
     pub webrtc_advertise: Vec<IpAddr>,
     /// `media_shards`: threads that carry media; `None`: one per core.
     pub media_shards: Option<NonZeroU16>,
+    /// `metrics_port`: figures on this port of 127.0.0.1. 0: any free port; `None`: no figures.
+    pub metrics_port: Option<u16>,
 }
 
 /// Transport of SIP requests where the target names none.
@@ -258,6 +262,7 @@ impl Default for Config {
             sip_use_tls: false,
             sip_advertise: Vec::new(),
             sip_targets: None,
+            sip_t1: Duration::ZERO,
             sip_busy_status: BusyStatus::Failed,
             sip_decline_code: 0,
             no_answer_timeout: Duration::ZERO,
@@ -274,6 +279,7 @@ impl Default for Config {
             webrtc_port: 0,
             webrtc_advertise: Vec::new(),
             media_shards: None,
+            metrics_port: None,
         };
         for entry in table::ENTRIES {
             // A default that its own entry refuses is caught by the table's test.

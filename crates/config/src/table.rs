@@ -37,6 +37,7 @@ pub(crate) enum Group {
     Sip,
     Codecs,
     Media,
+    Operation,
     WithoutEffect,
 }
 
@@ -242,6 +243,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     key!(
         Sip,
+        "sip_t1" = "500",
+        "10 to 5000 (milliseconds)",
+        set!(sip_t1, value::round_trip),
+        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP; 64 times T1 is how long it is waited for. Less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
+    ),
+    key!(
+        Sip,
         "sip_busy_status" = "FAILED",
         "FAILED, FINISH, BUSY",
         set!(sip_busy_status, |text| value::word(
@@ -344,6 +352,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "0 to 256; 0 means one per core",
         set!(media_shards, value::shards),
         "Threads that carry media."
+    ),
+    key!(
+        Operation,
+        "metrics_port" = "",
+        PORT,
+        set!(metrics_port, |text| value::port(text).map(Some)),
+        "Figures for Prometheus under `/metrics`, on this port of 127.0.0.1 and on no other address. Default: none."
     ),
     known!(
         "call_reattach_timeout",

@@ -64,6 +64,11 @@ pub(crate) fn early_buffer(text: &str) -> Result<Duration, Fault> {
     number(text, 0, 10_000).map(Duration::from_millis)
 }
 
+/// T1: milliseconds, 10 to 5000.
+pub(crate) fn round_trip(text: &str) -> Result<Duration, Fault> {
+    number(text, 10, 5000).map(Duration::from_millis)
+}
+
 /// Seconds, 1 to 3600.
 pub(crate) fn seconds(text: &str) -> Result<Duration, Fault> {
     number(text, 1, 3600).map(Duration::from_secs)

@@ -83,6 +83,7 @@ fn without_a_file_every_setting_has_its_default() {
         sip_use_tls: false,
         sip_advertise: vec![],
         sip_targets: None,
+        sip_t1: Duration::from_millis(500),
         sip_busy_status: BusyStatus::Failed,
         sip_decline_code: 486,
         no_answer_timeout: Duration::from_secs(60),
@@ -114,6 +115,7 @@ fn without_a_file_every_setting_has_its_default() {
         webrtc_port: 8100,
         webrtc_advertise: vec![],
         media_shards: None,
+        metrics_port: None,
     };
     assert_eq!(config, expected);
     assert_eq!(

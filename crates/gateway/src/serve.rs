@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::bind::{Port, bind};
 use crate::control::{self, Control, Performers};
 use crate::dns::Resolver;
-use crate::http::{DemoValues, Pages, TlsListener, Web};
+use crate::http::{DemoValues, Metrics, Pages, TlsListener, Web};
 use crate::shard::{self, MediaEngine, ShardSettings};
 use crate::sip_net::SipSockets;
 use crate::{addresses, certificate, pbx_net, settings};
@@ -137,6 +137,12 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     let (ws_addr, wss_addr, sip_addr) = (ws.local_addr()?, wss.local_addr()?, sip.local_addr()?);
     warn_if_public(&config, &own);
 
+    let metrics = config.metrics_port.map(|number| {
+        let local = Ipv4Addr::LOCALHOST.into();
+        bind_tcp(local, port("metrics_port", number))
+    });
+    let metrics = metrics.transpose()?;
+
     let (control, queue) = Control::channel();
     let media = start_media(
         &config,
@@ -174,6 +180,15 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         pages,
         config.ws_origins.clone().unwrap_or_default(),
     );
+    let metrics_addr = match metrics {
+        Some(listener) => {
+            let addr = listener.local_addr()?;
+            let metrics = Metrics::new(control.clone(), media.handle());
+            tokio::spawn(metrics.serve(listener));
+            Some(addr)
+        }
+        None => None,
+    };
     let tls = certificate::server_config(
         config.wss_cert_file.as_deref(),
         config.wss_key_file.as_deref(),
@@ -184,8 +199,9 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     tokio::spawn(web.serve(ws));
 
     let shown = |addr: SocketAddr| shown(addr, &own);
+    let metrics = metrics_addr.map_or_else(String::new, |addr| format!(" metrics={addr}"));
     say(&format!(
-        "ringdown ready ws={} wss={} sip={} webrtc={}",
+        "ringdown ready ws={} wss={} sip={} webrtc={}{metrics}",
         shown(ws_addr),
         shown(wss_addr),
         shown(sip_addr),

@@ -22,7 +22,10 @@ pub(crate) fn hub_config(
             .map(|ip| (Transport::Udp, SocketAddr::new(*ip, sip_addr.port())))
             .collect(),
         user_agent: config.user_agent.clone(),
-        timers: Timers::default(),
+        timers: Timers {
+            t1: config.sip_t1,
+            ..Timers::default()
+        },
         no_answer_timeout: config.no_answer_timeout,
         trusted: listed.clone(),
         targets: TargetPolicy {

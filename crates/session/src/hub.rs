@@ -135,10 +135,14 @@ pub struct Counts {
     pub sockets: usize,
     /// Sessions.
     pub sessions: usize,
+    /// Of these, such that a page is attached to.
+    pub attached: usize,
     /// Registrations.
     pub registrations: usize,
     /// Calls, those that are ending included.
     pub calls: usize,
+    /// Browser legs of calls: pages that ring or talk.
+    pub legs: usize,
     /// Armed alarms of the Hub.
     pub alarms: usize,
     /// What the user agent holds.
@@ -280,13 +284,17 @@ impl Hub {
             .min_by_key(|(at, _)| *at)
     }
 
-    /// What is alive.
+    /// What is alive. It looks at every session and call, so it is for a look now and then.
     pub fn counts(&self) -> Counts {
+        let sessions = self.sessions.values();
         Counts {
             sockets: self.sockets.len(),
             sessions: self.sessions.len(),
+            attached: sessions.filter(|s| s.socket.is_some()).count(),
             registrations: self.registrations.len(),
-            calls: self.calls.len(),
+            // An index that forgets less than its table shows here, too.
+            calls: self.calls.len().max(self.invites.len()),
+            legs: self.calls.values().map(Call::leg_count).sum(),
             alarms: self.timers.len(),
             sip: self.ua.counts(),
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, available_parallelism};
+use std::time::Instant;
 
 use media::ports::PortPool;
 use mio::{Poll, Waker};
@@ -181,6 +182,10 @@ impl MediaHandle {
         for inbox in self.inboxes.iter() {
             figures.add(inbox);
         }
+        let pool = &self.shared.ports;
+        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.port_pairs_in_use = pool.in_use();
+        figures.port_pairs_resting = pool.resting(Instant::now());
         figures
     }
 

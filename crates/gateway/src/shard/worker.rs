@@ -160,6 +160,8 @@ impl Worker {
             self.sip(token);
         }
         self.due();
+        let timers = &self.inbox.figures.timers;
+        timers.store(self.timers.len(), Ordering::Relaxed);
         Turn::Next
     }
 
@@ -368,6 +370,7 @@ impl Worker {
     ) -> Option<R> {
         let call = self.calls.get_mut(&id)?;
         let now = Instant::now();
+        let legs_before = call.leg_count();
         let mut ctx = Ctx {
             now,
             browser: &self.browser,
@@ -383,6 +386,8 @@ impl Worker {
             let result = step(call, &mut ctx);
             (result, call.poll_timeout())
         }));
+        let legs = &self.inbox.figures.legs;
+        Counts::moved(legs, legs_before, call.leg_count());
         match result {
             Ok((result, next)) => {
                 // Never at once, whatever a leg wishes: the others have their turn.
@@ -411,6 +416,7 @@ impl Worker {
 
     fn end_call(&mut self, id: CallId) {
         if let Some(call) = self.calls.remove(&id) {
+            Counts::moved(&self.inbox.figures.legs, call.leg_count(), 0);
             self.demux.remove_call(id);
             self.close_sockets(call);
             self.forget(id);

@@ -591,6 +591,10 @@ impl Call {
         }
     }
 
+    pub(crate) fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
     /// Its pages have their final status.
     pub(crate) fn is_ending(&self) -> bool {
         self.state == State::Ending
