@@ -231,6 +231,29 @@ fn video_comes_late(codec: &str, codecs: &str) {
 }
 
 #[test]
+fn a_peer_that_takes_video_and_sends_none_is_heard_at_once() {
+    case(|folder| {
+        let mut caller = Caller::open(folder, "phone-video", &[])?;
+        let mut peer = Sipp::start_with_tone(folder, "camera_shut", caller.peer_tone)?;
+        caller
+            .page
+            .connect_without_registering(USERS[0], peer.addr)?;
+        caller.page.call("shut")?;
+        caller.page.call_status("ESTABLISHED", SOON)?;
+        let from = caller.page.now()?;
+        caller.plays_aloud()?;
+        caller.page.listen(3.0)?;
+        caller.sees_black(from, 10)?;
+        let to = caller.page.now()?;
+        caller.page.hang_up()?;
+        caller.page.call_status("FINISH", SOON)?;
+        peer.passed(SOON)?;
+        caller.heard(from, to)?;
+        caller.page.check_no_problems()
+    });
+}
+
+#[test]
 fn each_early_dialog_shows_what_it_has() {
     case(|folder| {
         let mut caller = Caller::open(folder, "phone-video", &[])?;

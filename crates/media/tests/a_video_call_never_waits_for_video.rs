@@ -393,6 +393,27 @@ fn nothing_is_made_up_where_the_plan_does_not_say_so() {
 }
 
 #[test]
+fn a_later_plan_that_refuses_video_takes_nothing_from_the_browser() {
+    // As a re-INVITE of the peer is planned: first its video is held, then it is gone.
+    let mut world = World::connected(&both());
+    let mut peer = Source::new(97, 3000);
+    world.sip(Video, &peer.next_with(&vp8(true, 1)));
+    world.wait_ms(33);
+    replan(&mut world, 1, &opus_vp8_plan());
+    world.sip(Video, &peer.next_with(&vp8(false, 2)));
+    world.wait_ms(33);
+    let mut refused = sound_only();
+    refused.media[1].accepted = false;
+    refused.media[1].stand_in = false;
+    replan(&mut world, 1, &refused);
+    world.wait_ms(250);
+    let seen = video(&mut world);
+    let ours: Vec<bool> = seen.iter().map(|(_, packet)| is_ours(packet)).collect();
+    assert_eq!(ours, [true, false, false, true, true]);
+    check_one_line(&seen);
+}
+
+#[test]
 fn the_browsers_picture_goes_nowhere_while_the_peer_has_no_video() {
     let mut world = World::connected(&sound_only());
     let mut camera = Source::new(96, 3000);

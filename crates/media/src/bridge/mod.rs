@@ -250,7 +250,8 @@ impl Bridge {
                 .find(|media| media.kind == kind && media.accepted);
             let before = slot.take();
             if kind == MediaKind::Video {
-                entry.stand_in = media.and_then(our_format);
+                // The browser goes on waiting for what it was promised, whatever a later plan says.
+                entry.stand_in = media.and_then(our_format).or(entry.stand_in);
             }
             // A peer that has no video for this line is none, whatever it had before.
             *slot = media

@@ -49,7 +49,7 @@ pub struct MediaPlan {
     /// Packet length the SIP peer asks for, ms; 20 if it asks for none.
     pub ptime_ms: u16,
     /// Video of an outgoing call: pictures of ours stand in while the SIP peer's do not come. A page
-    /// that was promised video keeps the call silent until its first picture.
+    /// that was promised video keeps the call silent until its first picture. Once said it holds.
     pub stand_in: bool,
     /// Why, in words.
     pub reason: String,
