@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use tests::bot::Manner;
+use tests::bot::{Bot, Login, Manner};
+use tests::figures::{Figures, nothing_is_left};
 use tests::folder::case;
-use tests::line::Line;
-use tests::sipp::Script;
+use tests::line::{Line, USER};
+use tests::ringdown::Ringdown;
+use tests::sipp::{Script, Sipp};
+use tests::tone::Tone;
 use tests::wait;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -226,4 +229,34 @@ fn request_numbers_may_jump_up_and_never_down() {
         listen,
         THEIR_END,
     );
+}
+
+#[test]
+fn a_refusal_without_an_ack_is_over_after_64_t1() {
+    let words = [("status", "486")];
+    let name = "uac/never_acks_a_refusal";
+    calls(name, &words, Manner::Declines, &[], nothing, OWN_END);
+}
+
+#[test]
+fn a_registrar_that_takes_no_login_is_told_in_words_and_leaves_nothing() {
+    case(|folder| {
+        let ringdown = Ringdown::serve(folder, &[("metrics_port", "0"), ("sip_t1", "100")])?;
+        let before = Figures::of(&ringdown)?;
+        let mut registrar = Sipp::start(folder, "registrar_refuses")?;
+        let login = Login {
+            user: USER,
+            server: registrar.addr,
+            registers: true,
+        };
+        let (tone, _) = Tone::pick_two();
+        let error = match Bot::open(&ringdown, &login, Manner::Rings, tone) {
+            Ok(_) => anyhow::bail!("the page is registered"),
+            Err(error) => format!("{error:#}"),
+        };
+        let words = "Wrong SIP login or password";
+        ensure!(error.contains(words), "the page heard: {error}");
+        registrar.passed(SOON)?;
+        nothing_is_left(&ringdown, &before, AFTER_SILENCE)
+    });
 }

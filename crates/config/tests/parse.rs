@@ -190,6 +190,20 @@ fn every_key_sets_its_own_field() {
             },
         ),
         (
+            "sip_t1=100",
+            Config {
+                sip_t1: Duration::from_millis(100),
+                ..base.clone()
+            },
+        ),
+        (
+            "metrics_port=0",
+            Config {
+                metrics_port: Some(0),
+                ..base.clone()
+            },
+        ),
+        (
             "webrtc_port=0",
             Config {
                 webrtc_port: 0,

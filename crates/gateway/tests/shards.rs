@@ -187,6 +187,8 @@ fn twenty_calls_on_two_shards_and_a_panic_in_one_of_them() {
     assert_eq!(heard(&clients[7], b'b'), 0, "call 7 is over");
     let figures = shards.handle.figures();
     assert_eq!((figures.calls, figures.panics), (19, 1));
+    assert_eq!((figures.legs, figures.port_pairs_in_use), (19, 19));
+    assert!(figures.timers >= 19, "{figures:?}");
     assert_eq!(
         udp_ports().len(),
         udp_before + 19 * 2 + 20,
@@ -209,6 +211,13 @@ fn twenty_calls_on_two_shards_and_a_panic_in_one_of_them() {
         std::thread::park_timeout(Duration::from_millis(1));
     }
     assert_eq!(udp_ports().len(), udp_before + 20);
+    // Deadlines of calls that are over are void, and go when they come up.
+    while shards.handle.figures().timers > 0 {
+        assert!(Instant::now() < deadline, "timers stay");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    let figures = shards.handle.figures();
+    assert_eq!((figures.legs, figures.port_pairs_in_use), (0, 0));
     let failed = |e: &MediaEvent| matches!(e, MediaEvent::CallFailed { .. });
     assert_eq!(shards.collect().iter().filter(|e| failed(e)).count(), 0);
 }
