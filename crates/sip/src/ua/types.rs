@@ -115,6 +115,13 @@ pub enum Input {
         /// In words.
         error: String,
     },
+    /// The connection with this hop is gone, whoever made it. What was sent over it may not have arrived.
+    Closed {
+        /// Which hop.
+        hop: Hop,
+        /// Why, in words.
+        error: String,
+    },
 }
 
 /// What the user agent wants done, in order.
