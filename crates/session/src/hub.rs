@@ -112,6 +112,8 @@ pub struct HubConfig {
     pub detach_after: Duration,
     /// A socket must say `connection` within this.
     pub greeting_timeout: Duration,
+    /// Transport to SIP servers that a page names without one; `None`: as RFC 3263 finds it, UDP by default.
+    pub sip_transport: Option<sip::Transport>,
 }
 
 impl HubConfig {
@@ -124,6 +126,7 @@ impl HubConfig {
             ping_probes: 10,
             detach_after: Duration::ZERO,
             greeting_timeout: Duration::from_secs(30),
+            sip_transport: None,
         }
     }
 }

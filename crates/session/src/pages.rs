@@ -164,7 +164,7 @@ impl Hub {
             self.refuse(socket, "connection", None, text);
             return self.close(socket, POLICY_VIOLATION, text);
         }
-        let account = match session::account(&connection) {
+        let account = match session::account(&connection, self.config.sip_transport) {
             Ok(account) => account,
             Err(error) => {
                 let text = error.to_string();
