@@ -67,9 +67,9 @@ impl Datagrams {
         };
         if bytes.len() > LARGE && bytes.starts_with(b"INVITE ") {
             tracing::warn!(
-                bytes = bytes.len(),
                 to = %hop.addr,
-                "this INVITE goes over UDP and some networks lose messages of that size; SIP over TCP helps"
+                "an INVITE of {} bytes goes over UDP: some networks lose messages of that size; SIP over TCP helps",
+                bytes.len()
             );
         }
         match socket.try_send_to(bytes, hop.addr) {
