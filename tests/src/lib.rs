@@ -11,6 +11,7 @@ pub mod browser;
 pub mod chirp;
 pub mod folder;
 pub mod kamailio;
+pub mod line;
 pub mod page;
 pub mod picture;
 pub mod ports;

@@ -129,9 +129,14 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     };
     tracing::info!(addresses = ?own, "reachable at");
 
-    let ws = bind_tcp(local, port("ws.port", config.ws_port))?;
-    let wss = bind_tcp(local, port("wss.port", config.wss_port))?;
     let families = sip_net::families(local, &own);
+    // One socket of "all addresses" takes both families.
+    let web = match families.as_slice() {
+        [_, IpAddr::V6(all)] => IpAddr::V6(*all),
+        _ => local,
+    };
+    let ws = bind_tcp(web, port("ws.port", config.ws_port))?;
+    let wss = bind_tcp(web, port("wss.port", config.wss_port))?;
     let sip = Bound::new(&families, port("sip_port", config.sip_port))?;
     let sip_addrs = sip.locals()?;
     let sip_addr = *sip_addrs.first().context("no SIP socket")?;

@@ -339,7 +339,8 @@ impl Pbx {
             Event::Progress { id, sdp, .. } => self.phone_rings(id, sdp, now),
             Event::Answered { id, sdp, .. } => self.phone_answered(id, sdp, now),
             Event::Refused { id, cause } | Event::Ended { id, cause } => self.over(id, &cause, now),
-            Event::Trying { .. }
+            Event::Located { .. }
+            | Event::Trying { .. }
             | Event::Registered { .. }
             | Event::RegistrationFailed { .. }
             | Event::Unregistered { .. } => {}

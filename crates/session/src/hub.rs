@@ -339,7 +339,8 @@ impl Hub {
             }
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),
-            Event::Trying { id }
+            Event::Located { id, .. }
+            | Event::Trying { id }
             | Event::Progress { id, .. }
             | Event::Answered { id, .. }
             | Event::Refused { id, .. }
@@ -401,9 +402,14 @@ impl Hub {
                 Effect::Page { session, message } => self.tell(session, message),
                 Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
                 Effect::Invite(order) => {
-                    let new = self.ua.invite(*order, now);
+                    let new = self.ua.prepare(*order, now);
                     self.invites.insert(new, id);
                     invite = Some(new);
+                }
+                Effect::Offer(sdp) => {
+                    if let Some(invite) = invite {
+                        self.ua.offer(invite, sdp, now);
+                    }
                 }
                 Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, now)),
                 Effect::Accept(sdp) => {

@@ -448,7 +448,7 @@ impl Hub {
                 self.adopt(call, None);
                 let mut effects: Vec<Effect> = Vec::new();
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.start_outgoing(&self.config.calls, &mut effects);
+                    call.start_outgoing(&mut effects);
                 }
                 self.perform(id, effects, now);
             }

@@ -119,7 +119,8 @@ impl Walk {
                     (id, false)
                 }
                 Event::Refused { id, .. } | Event::Ended { id, .. } => (id, true),
-                Event::Trying { id }
+                Event::Located { id, .. }
+                | Event::Trying { id }
                 | Event::Progress { id, .. }
                 | Event::Answered { id, .. }
                 | Event::Confirmed { id, .. } => (id, false),

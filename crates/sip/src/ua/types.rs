@@ -169,6 +169,13 @@ pub enum Event {
         /// Which registration.
         id: RegistrationId,
     },
+    /// The way of a call begun with [`crate::Ua::prepare`] is known: it waits for [`crate::Ua::offer`].
+    Located {
+        /// Which call.
+        id: InviteId,
+        /// Where its INVITE will go first: its address family is that of the media.
+        hop: Hop,
+    },
     /// Somebody has taken the INVITE (100).
     Trying {
         /// Which call.
