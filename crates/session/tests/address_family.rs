@@ -14,9 +14,15 @@ fn world(sip_transport: Option<Transport>) -> World {
     let mut config = config();
     config.ua.contacts = ["127.0.0.1:5080", "[::1]:5080"]
         .into_iter()
-        .flat_map(|addr| [Transport::Udp, Transport::Tcp].map(|t| (t, addr.parse().unwrap())))
+        .flat_map(|addr| {
+            [Transport::Udp, Transport::Tcp].map(|t| (t, addr.parse().expect("an address")))
+        })
         .collect();
-    config.ua.targets.listed.push("::1/128".parse().unwrap());
+    config
+        .ua
+        .targets
+        .listed
+        .push("::1/128".parse().expect("a network"));
     config.sip_transport = sip_transport;
     World::with(config, [7; 32])
 }
