@@ -271,6 +271,8 @@ fn an_answer_whose_connection_is_gone_goes_to_the_via() {
     let from = tcp("192.0.2.10:43210");
     let mut invite = bench.invite_of_peer(contact);
     over(&mut invite);
+    let route = "<sip:192.0.2.10;transport=tcp;lr>";
+    invite.headers.push(sip::HeaderName::RecordRoute, route);
     bench.receive(&from, &Message::Request(invite.clone()));
     assert_eq!(bench.response_to(100).0, from);
     let Event::Incoming { id, .. } = bench.event() else {
