@@ -287,7 +287,7 @@ async fn a_peer_that_does_not_read_is_given_up() {
     let addr = server.local_addr().unwrap();
     let large = format!("{}{}", message("1"), "x".repeat(60_000));
     bench.send(addr, &large).unwrap();
-    let (_stream, _) = server.accept().await.unwrap();
+    let (stream, _) = server.accept().await.unwrap();
     let mut sent = 1;
     let error = loop {
         match bench.send(addr, &large) {
@@ -298,7 +298,11 @@ async fn a_peer_that_does_not_read_is_given_up() {
         tokio::task::yield_now().await;
     };
     assert_eq!(error, format!("{addr} (TCP) does not read what it is sent"));
-    drop(_stream);
+    // And what comes next goes over a new one.
+    bench.send(addr, &message("2")).unwrap();
+    let (mut second, _) = timeout(SOON, server.accept()).await.unwrap().unwrap();
+    read_until(&mut second, &message("2")).await;
+    drop(stream);
     bench.closed().await;
 }
 
