@@ -138,6 +138,46 @@ fn a_connection_that_the_server_closes_is_made_anew_and_called_over() {
     });
 }
 
+/// A call that is up needs no connection; its BYE makes one.
+#[test]
+fn a_call_outlives_its_connection() {
+    case(|folder| {
+        let server = Server::start(true)?;
+        let ringdown = Ringdown::serve(folder, &[])?;
+        let mut page = page(&ringdown, server.addr, &over_tcp(&server), false)?;
+        let audio = OFFER.split("m=video").next().unwrap_or_default();
+        let call = json!({
+            "callId": "outlives", "incoming": false, "hasVideo": false, "hasAudio": true, "status": "PENDING",
+            "mediaProvider": "WebRTC", "sdp": audio.replace("BUNDLE 0 1", "BUNDLE 0"), "caller": "10005",
+            "callee": "10006", "visibleName": "10005",
+        });
+        page.send("call", call)?;
+        let mut link = server.link(SOON)?;
+        let invite = link.message("INVITE ", SOON)?;
+        let contact = format!("Contact: <sip:10006@{};transport=tcp>", server.addr);
+        let sdp = ["Content-Type: application/sdp", contact.as_str()];
+        link.write(&answer(&invite, "200 OK", &sdp, PHONE_SDP))?;
+        link.message("ACK ", SOON)?;
+        page.next("talk", SOON)?;
+        drop(link);
+        tests::wait::until_true("the end of the connection", SOON, || {
+            let all = tests::sockets::connections(ringdown.id())?;
+            Ok(all.iter().all(|(_, remote)| *remote != server.addr))
+        })?;
+        page.send("hangup", json!({ "callId": "outlives" }))?;
+        let mut link = server.link(SOON)?;
+        let bye = link.message("BYE ", SOON)?;
+        ensure!(
+            header(&bye, "Call-ID") == header(&invite, "Call-ID"),
+            "{bye}"
+        );
+        link.write(&answer(&bye, "200 OK", &[], ""))?;
+        let finish = page.next("finish", SOON)?;
+        ensure!(finish[0]["status"] == "FINISH", "{finish}");
+        Ok(())
+    });
+}
+
 /// An answer whose connection is gone goes to where its Via says (RFC 3261 §18.2.2).
 #[test]
 fn an_answer_finds_its_way_when_its_connection_is_gone() {
