@@ -1,6 +1,6 @@
 //! A Kamailio of our own: proxy and registrar with digest on a free port of 127.0.0.1, users in memory.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -49,13 +49,17 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts it with its files in `folder` and waits until it answers OPTIONS.
     pub fn start(folder: &Folder) -> Result<Self> {
+        Self::start_on(folder, SocketAddr::from(([127, 0, 0, 1], ports::free(2)?)))
+    }
+
+    /// The same at a given address: where one has been before, or at `[::1]`.
+    pub fn start_on(folder: &Folder, addr: SocketAddr) -> Result<Self> {
         let inner = folder.inner("kamailio")?;
-        let port = ports::free(2)?;
         let users = USERS
             .map(|user| format!("  $sht(password=>{})=\"{}\";", user.name, user.password))
             .join("\n");
         let config = CONFIG
-            .replace("@PORT@", &port.to_string())
+            .replace("@ADDR@", &addr.to_string())
             .replace("@MODULES@", &modules()?.display().to_string())
             .replace("@USERS@", &users);
         let file = inner.join("kamailio.cfg");
@@ -67,11 +71,26 @@ impl Kamailio {
             .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
             .arg(&inner);
         let mut proxy = Self {
-            addr: SocketAddr::from(([127, 0, 0, 1], port)),
+            addr,
             process: Process::start("kamailio", folder, &command)?,
         };
         proxy.wait_until_it_answers()?;
         Ok(proxy)
+    }
+
+    /// Ends it as a crash would: nobody is told anything.
+    pub fn kill(mut self) -> Result<()> {
+        let id = self.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        // The first would not let the others go.
+        let all =
+            std::iter::once(id.to_string()).chain(children.split_whitespace().map(str::to_owned));
+        let killed = Command::new("kill").arg("-KILL").args(all).status()?;
+        anyhow::ensure!(killed.success(), "Kamailio cannot be killed");
+        self.process.ended(Duration::from_secs(5))?;
+        let taken =
+            || Ok(UdpSocket::bind(self.addr).is_ok() && TcpListener::bind(self.addr).is_ok());
+        wait::until_true("Kamailio's port", Duration::from_secs(5), taken)
     }
 
     /// What it logged.
@@ -81,7 +100,7 @@ impl Kamailio {
     }
 
     fn wait_until_it_answers(&mut self) -> Result<()> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let socket = UdpSocket::bind((self.addr.ip(), 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let (us, them) = (socket.local_addr()?, self.addr);
         let mut number = 0;

@@ -113,7 +113,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "ip_local" = "0.0.0.0",
         "one IP address",
         set!(ip_local, value::addr),
-        "The address every socket is bound to."
+        "The address every socket is bound to. `0.0.0.0` and `::` are all addresses, IPv6 included where we have any."
     ),
     key!(
         Addresses,
@@ -211,7 +211,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_port" = "5080",
         PORT,
         set!(sip_port, value::port),
-        "SIP over UDP, for requests that come to us and as the source of ours."
+        "SIP over UDP and TCP: where requests reach us. Over UDP ours come from it, too."
     ),
     key!(
         Sip,
@@ -225,7 +225,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 ("tls", SipTransport::Tls)
             ]
         )),
-        "Transport of our requests. So far only `udp` is spoken; the server refuses to start with another."
+        "Transport to SIP servers that a page names without one (`sip:host;transport=tcp` names one). Incoming requests are taken over UDP and TCP alike, and an INVITE over 1300 bytes goes over TCP where the server has it. `tls` is not spoken so far; the server refuses to start with it."
     ),
     key!(
         Sip,

@@ -386,7 +386,7 @@ fn what_cannot_be_is_said() {
         MediaEvent::SipLegFailed { call, failure } => Some((*call, failure.clone())),
         _ => None,
     });
-    assert_eq!(failed, (call, MediaFailure::NoPorts));
+    assert_eq!(failed, (call, MediaFailure::NoAddress(Family::V6)));
     assert_eq!(shards.handle.figures().calls, 1);
     // Unknown calls and legs are ignored.
     for call in [CallId(2), CallId(1)] {

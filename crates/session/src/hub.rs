@@ -112,6 +112,8 @@ pub struct HubConfig {
     pub detach_after: Duration,
     /// A socket must say `connection` within this.
     pub greeting_timeout: Duration,
+    /// Transport to SIP servers that a page names without one; `None`: as RFC 3263 finds it, UDP by default.
+    pub sip_transport: Option<sip::Transport>,
 }
 
 impl HubConfig {
@@ -124,6 +126,7 @@ impl HubConfig {
             ping_probes: 10,
             detach_after: Duration::ZERO,
             greeting_timeout: Duration::from_secs(30),
+            sip_transport: None,
         }
     }
 }
@@ -398,7 +401,8 @@ impl Hub {
             }
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),
-            Event::Trying { id }
+            Event::Located { id, .. }
+            | Event::Trying { id }
             | Event::Progress { id, .. }
             | Event::Answered { id, .. }
             | Event::Refused { id, .. }
@@ -497,9 +501,14 @@ impl Hub {
             Effect::Page { session, message } => self.tell(session, message),
             Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
             Effect::Invite(order) => {
-                let new = self.ua.invite(*order, now);
+                let new = self.ua.prepare(*order, now);
                 self.invites.insert(new, id);
                 self.invite_of.insert(id, new);
+            }
+            Effect::Offer(sdp) => {
+                if let Some(invite) = invite {
+                    self.ua.offer(invite, sdp, now);
+                }
             }
             Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, now)),
             Effect::Accept(sdp) => {

@@ -32,6 +32,13 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    /// That of an address.
+    pub(crate) fn of(ip: IpAddr) -> Self {
+        if ip.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
 /// Who makes the offer on a browser leg (JSEP, RFC 8829).
 #[derive(Debug, Clone, PartialEq)]
 pub enum BrowserLegMode {
@@ -215,6 +222,8 @@ impl MediaEvent {
 pub enum MediaFailure {
     /// `media_port_from..media_port_to` is used up.
     NoPorts,
+    /// We have no address of this family for the SIP side's media.
+    NoAddress(Family),
     /// The browser's SDP can't be used; the sentence says why.
     BadSdp(String),
     /// ICE did not connect, or was lost (RFC 8445, RFC 7675).
@@ -233,6 +242,16 @@ impl fmt::Display for MediaFailure {
             Self::NoPorts => f.write_str(
                 "No free RTP port: widen media_port_from..media_port_to, or try again later.",
             ),
+            Self::NoAddress(family) => {
+                let family = match family {
+                    Family::V4 => "IPv4",
+                    Family::V6 => "IPv6",
+                };
+                write!(
+                    f,
+                    "This server has no {family} address for media, which the SIP side needs (settings ip and media_advertise)."
+                )
+            }
             Self::BadSdp(why) => write!(f, "The browser's SDP cannot be used: {why}"),
             Self::Ice => f.write_str("Failed by ICE error"),
             Self::Dtls(why) => write!(f, "Failed by DTLS error: {why}"),

@@ -275,12 +275,19 @@ impl Worker {
             }
             None => {
                 self.forget(call);
-                self.events.say(MediaEvent::SipLegFailed {
-                    call,
-                    failure: MediaFailure::NoPorts,
-                });
+                let failure = match self.advertised(family) {
+                    Some(_) => MediaFailure::NoPorts,
+                    None => MediaFailure::NoAddress(family),
+                };
+                self.events.say(MediaEvent::SipLegFailed { call, failure });
             }
         }
+    }
+
+    /// The address of this family for SIP-side SDP.
+    fn advertised(&self, family: Family) -> Option<IpAddr> {
+        let mut all = self.shared.settings.advertised.iter().copied();
+        all.find(|ip| ip.is_ipv4() == (family == Family::V4))
     }
 
     fn bind_call(
@@ -290,12 +297,7 @@ impl Worker {
         family: Family,
     ) -> Option<(Call, Vec<LocalMedia>)> {
         let now = Instant::now();
-        let is_v4 = family == Family::V4;
-        let advertised = self.shared.settings.advertised.iter();
-        let Some(address) = advertised.copied().find(|ip| ip.is_ipv4() == is_v4) else {
-            tracing::error!(?family, "no address of this family is set for the SIP side");
-            return None;
-        };
+        let address = self.advertised(family)?;
         let settings = &self.shared.settings;
         let bridge_settings = BridgeSettings {
             early_buffer: settings.early_buffer,

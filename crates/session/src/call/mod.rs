@@ -128,8 +128,10 @@ pub(crate) enum Effect {
     },
     /// A command to media.
     Media(MediaCommand),
-    /// Send an INVITE for this call.
+    /// Find the way of an INVITE for this call; it has no offer yet.
     Invite(Box<Invite>),
+    /// Send that INVITE with this offer.
+    Offer(Bytes),
     /// 180 on this call's INVITE.
     Ring,
     /// 200 with this SDP.

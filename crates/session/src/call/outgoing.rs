@@ -84,32 +84,38 @@ impl Call {
         }
     }
 
-    /// TRYING at once (R4), then the ports.
-    pub(crate) fn start_outgoing(&mut self, rules: &CallRules, out: &mut Vec<Effect>) {
+    /// TRYING at once (R4), then the way to the SIP side, then ports of its address family.
+    pub(crate) fn start_outgoing(&mut self, out: &mut Vec<Effect>) {
         let Some(leg) = self.live else { return };
         self.tell(leg, CallStatus::Trying, Some(100), out);
-        let family = match self
-            .order
-            .as_ref()
-            .map(|order| order.account.next_hop.host.as_str())
-        {
-            Some(host) if host.contains(':') => Family::V6,
-            _ => Family::V4,
-        };
-        let mut media = Vec::new();
-        if self.has_audio {
-            media.push(MediaKind::Audio);
-        }
-        if self.has_video {
-            media.push(MediaKind::Video);
-        }
-        if media.is_empty() {
+        if !self.has_audio && !self.has_video {
             return self.fail(
                 cause::input(
                     "The page's SDP offers neither audio nor video: nothing to call with.",
                 ),
                 out,
             );
+        }
+        let Some(order) = self.order.take() else {
+            return;
+        };
+        out.push(Effect::Invite(Box::new(Invite {
+            account: order.account,
+            callee: order.callee,
+            caller_display: order.display,
+            offer: Bytes::new(),
+            extra_headers: order.headers,
+        })));
+        self.invited = true;
+    }
+
+    fn open_ports(&mut self, family: Family, rules: &CallRules, out: &mut Vec<Effect>) {
+        let mut media = Vec::new();
+        if self.has_audio {
+            media.push(MediaKind::Audio);
+        }
+        if self.has_video {
+            media.push(MediaKind::Video);
         }
         out.push(Effect::Media(MediaCommand::OpenSipLeg {
             call: self.id,
@@ -127,9 +133,12 @@ impl Call {
     ) {
         let Some(leg) = self.live else { return };
         match (self.state, input) {
+            (State::Opening, CallInput::Sip(Event::Located { hop, .. })) => {
+                self.open_ports(Family::of(hop.addr.ip()), rules, out);
+            }
             (State::Opening, CallInput::Media(MediaEvent::SipLegOpened { local, .. })) => {
                 out.push(Effect::Disarm(CallAlarm::MediaOwes));
-                self.send_invite(local, rules, out);
+                self.send_offer(local, rules, out);
             }
             (
                 State::Calling,
@@ -200,9 +209,9 @@ impl Call {
         }
     }
 
-    fn send_invite(&mut self, local: Vec<LocalMedia>, rules: &CallRules, out: &mut Vec<Effect>) {
+    fn send_offer(&mut self, local: Vec<LocalMedia>, rules: &CallRules, out: &mut Vec<Effect>) {
         self.local = local;
-        let (Some(offer), Some(order)) = (self.offered.as_ref(), self.order.take()) else {
+        let Some(offer) = self.offered.as_ref() else {
             return;
         };
         let ours = sdp::offer_to_sip(
@@ -215,14 +224,7 @@ impl Call {
         match ours {
             Err(error) => self.fail(cause::plan(&error), out),
             Ok(ours) => {
-                out.push(Effect::Invite(Box::new(Invite {
-                    account: order.account,
-                    callee: order.callee,
-                    caller_display: order.display,
-                    offer: Bytes::from(ours.to_string()),
-                    extra_headers: order.headers,
-                })));
-                self.invited = true;
+                out.push(Effect::Offer(Bytes::from(ours.to_string())));
                 self.ours = Some(ours);
                 self.state = State::Calling;
             }
