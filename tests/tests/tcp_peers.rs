@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tests::folder::{Folder, case};
-use tests::kamailio::{Kamailio, USERS};
+use tests::kamailio::{Kamailio, USERS, User};
 use tests::ringdown::Ringdown;
 use tests::server::{Link, Server, answer, body, header};
 use tests::wire::Wire;
@@ -343,5 +343,43 @@ fn silent_connections_keep_nobody_away() {
         tests::wait::until_true("the end of the silent ones", 2 * SOON, || Ok(open()? == 1))?;
         own.write(&request("OPTIONS", &contact, server.addr, "still", ""))?;
         own.message("SIP/2.0 200 ", SOON).map(drop)
+    });
+}
+
+/// The built-in test PBX speaks TCP by the same code from the other side.
+#[test]
+fn the_demo_rings_over_tcp() {
+    case(|folder| {
+        let mut ringdown = Ringdown::demo(folder, &[("sip_transport", "tcp")])?;
+        let told = ringdown.line("the PBX's address", SOON, |line| {
+            line.contains("test PBX listens on")
+        })?;
+        let pbx: SocketAddr = told
+            .split_whitespace()
+            .find_map(|word| word.parse().ok())
+            .context("no address")?;
+        let mut pages = Vec::new();
+        for name in ["10005", "10006"] {
+            let password = "demo";
+            let fields = [
+                ("sipDomain", json!(pbx.ip().to_string())),
+                ("sipPort", json!(pbx.port().to_string())),
+                ("sipRegisterRequired", json!(true)),
+            ];
+            let mut page = Wire::connect(ringdown.ws, User { name, password }, &fields)?;
+            page.next("registered", SOON)?;
+            pages.push(page);
+        }
+        let call = json!({
+            "callId": "demo", "incoming": false, "hasVideo": true, "hasAudio": true, "status": "PENDING",
+            "mediaProvider": "WebRTC", "sdp": OFFER, "caller": "10005", "callee": "10006", "visibleName": "10005",
+        });
+        pages[0].send("call", call)?;
+        let incoming = pages[1].next("notifyIncomingCall", SOON)?;
+        ensure!(incoming[0]["caller"] == "10005", "{incoming}");
+        let all = tests::sockets::connections(ringdown.id())?;
+        let to_pbx = all.iter().filter(|(_, remote)| *remote == pbx).count();
+        ensure!(to_pbx == 1, "{to_pbx} connections with the PBX, of {all:?}");
+        Ok(())
     });
 }

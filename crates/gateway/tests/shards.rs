@@ -387,6 +387,8 @@ fn what_cannot_be_is_said() {
         _ => None,
     });
     assert_eq!(failed, (call, MediaFailure::NoAddress(Family::V6)));
+    let words = failed.1.to_string();
+    assert!(words.contains("no IPv6 address for media"), "{words}");
     assert_eq!(shards.handle.figures().calls, 1);
     // Unknown calls and legs are ignored.
     for call in [CallId(2), CallId(1)] {

@@ -32,9 +32,9 @@ pub(crate) fn plan(error: &PlanError) -> Cause {
 /// The media side failed.
 pub(crate) fn media(failure: &MediaFailure) -> Cause {
     let (sip_code, reason, side) = match failure {
-        MediaFailure::NoPorts | MediaFailure::NoAddress(_) => {
-            (Some(503), "Service Unavailable", Side::Gateway)
-        }
+        MediaFailure::NoPorts => (Some(503), "Service Unavailable", Side::Gateway),
+        // RFC 3261 §20.43 calls it "incompatible network address formats" (warning 301).
+        MediaFailure::NoAddress(_) => (Some(488), "Not Acceptable Here", Side::Gateway),
         MediaFailure::BadSdp(_) => (Some(488), "Not Acceptable Here", Side::Browser),
         MediaFailure::Ice => (Some(408), "Request Timeout", Side::Browser),
         MediaFailure::Dtls(_) => (Some(500), "Media failed", Side::Browser),
