@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use crate::picture::{self, Colour, Still};
 use crate::process::Process;
 use crate::tone::Tone;
 use crate::wav::Recording;
-use crate::{ports, wait};
+use crate::{netns, ports, wait};
 
 mod control;
 use control::Control;
@@ -50,6 +51,10 @@ pub struct Phone {
 /// A running, registered phone.
 #[derive(Debug)]
 pub struct Baresip {
+    /// Its SIP port, UDP and TCP.
+    pub sip_port: u16,
+    /// Its RTP and RTCP ports.
+    pub rtp_ports: RangeInclusive<u16>,
     folder: PathBuf,
     control: Control,
     /// Recordings of earlier calls.
@@ -85,6 +90,7 @@ impl Baresip {
         let config = lines.map(|line| format!("{line}\n")).collect::<String>();
         let config = config
             .replace("@DIR@", &inner.display().to_string())
+            .replace("@ADDRESS@", &netns::address().to_string())
             .replace("@SIP_PORT@", &sip.to_string())
             .replace("@CTRL_PORT@", &(sip + 2).to_string())
             .replace("@RTP_FROM@", &rtp.to_string())
@@ -98,6 +104,8 @@ impl Baresip {
             Process::start(&format!("baresip-{}", phone.user.name), folder, &command)?;
         let control = Control::connect(SocketAddr::from(([127, 0, 0, 1], sip + 2)), &mut process)?;
         let mut baresip = Self {
+            sip_port: sip,
+            rtp_ports: rtp..=rtp + 39,
             folder: inner,
             control,
             heard_before: BTreeSet::new(),

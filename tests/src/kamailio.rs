@@ -1,4 +1,4 @@
-//! A Kamailio of our own: proxy and registrar with digest on a free port of 127.0.0.1, users in memory.
+//! A Kamailio of our own: proxy and registrar with digest on a free port, users in memory.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::folder::Folder;
 use crate::process::Process;
-use crate::{ports, wait};
+use crate::{netns, ports, wait};
 
 const CONFIG: &str = include_str!("../peers/kamailio.cfg");
 
@@ -38,6 +38,24 @@ pub const USERS: [User; 3] = [
     },
 ];
 
+/// What the proxy does with a call beyond finding its callee.
+#[derive(Debug, Clone, Copy)]
+pub struct Role {
+    /// Whether it stays in the way of what follows the INVITE.
+    pub record_route: bool,
+    /// Where an rtpengine takes orders: then all RTP goes through that.
+    pub relay: Option<SocketAddr>,
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Self {
+            record_route: true,
+            relay: None,
+        }
+    }
+}
+
 /// A running proxy.
 #[derive(Debug)]
 pub struct Kamailio {
@@ -49,12 +67,18 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts it with its files in `folder` and waits until it answers OPTIONS.
     pub fn start(folder: &Folder) -> Result<Self> {
+        Self::with(folder, Role::default())
+    }
+
+    /// [`Self::start`] with another role.
+    pub fn with(folder: &Folder, role: Role) -> Result<Self> {
         let inner = folder.inner("kamailio")?;
         let port = ports::free(2)?;
         let users = USERS
             .map(|user| format!("  $sht(password=>{})=\"{}\";", user.name, user.password))
             .join("\n");
         let config = CONFIG
+            .replace("@ADDRESS@", &netns::address().to_string())
             .replace("@PORT@", &port.to_string())
             .replace("@MODULES@", &modules()?.display().to_string())
             .replace("@USERS@", &users);
@@ -66,8 +90,15 @@ impl Kamailio {
             .arg(&file)
             .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
             .arg(&inner);
+        if role.record_route {
+            command.args(["-A", "RECORD_ROUTE"]);
+        }
+        if let Some(relay) = role.relay {
+            command.args(["-A", "RELAY"]);
+            command.args(["-A", &format!("RELAY_CONTROL=\"udp:{relay}\"")]);
+        }
         let mut proxy = Self {
-            addr: SocketAddr::from(([127, 0, 0, 1], port)),
+            addr: SocketAddr::from((netns::address(), port)),
             process: Process::start("kamailio", folder, &command)?,
         };
         proxy.wait_until_it_answers()?;
@@ -81,7 +112,7 @@ impl Kamailio {
     }
 
     fn wait_until_it_answers(&mut self) -> Result<()> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let socket = UdpSocket::bind((netns::address(), 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let (us, them) = (socket.local_addr()?, self.addr);
         let mut number = 0;
