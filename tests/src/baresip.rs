@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,8 +51,8 @@ pub struct Phone {
 /// A running, registered phone.
 #[derive(Debug)]
 pub struct Baresip {
-    /// Its SIP port, UDP and TCP.
-    pub sip_port: u16,
+    /// Where it speaks SIP, UDP and TCP.
+    pub sip: SocketAddr,
     /// Its RTP and RTCP ports.
     pub rtp_ports: RangeInclusive<u16>,
     folder: PathBuf,
@@ -66,6 +66,11 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it with its files in `folder` and waits until it is registered.
     pub fn start(folder: &Folder, phone: &Phone) -> Result<Self> {
+        Self::start_at(netns::address(), folder, phone)
+    }
+
+    /// [`Self::start`] at this address of the machine.
+    pub fn start_at(address: IpAddr, folder: &Folder, phone: &Phone) -> Result<Self> {
         let inner = folder.inner(phone.user.name)?;
         phone
             .tone
@@ -90,7 +95,7 @@ impl Baresip {
         let config = lines.map(|line| format!("{line}\n")).collect::<String>();
         let config = config
             .replace("@DIR@", &inner.display().to_string())
-            .replace("@ADDRESS@", &netns::address().to_string())
+            .replace("@ADDRESS@", &address.to_string())
             .replace("@SIP_PORT@", &sip.to_string())
             .replace("@CTRL_PORT@", &(sip + 2).to_string())
             .replace("@RTP_FROM@", &rtp.to_string())
@@ -104,7 +109,7 @@ impl Baresip {
             Process::start(&format!("baresip-{}", phone.user.name), folder, &command)?;
         let control = Control::connect(SocketAddr::from(([127, 0, 0, 1], sip + 2)), &mut process)?;
         let mut baresip = Self {
-            sip_port: sip,
+            sip: SocketAddr::from((address, sip)),
             rtp_ports: rtp..=rtp + 39,
             folder: inner,
             control,

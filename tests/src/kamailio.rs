@@ -91,11 +91,11 @@ impl Kamailio {
             .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
             .arg(&inner);
         if role.record_route {
-            command.args(["-A", "RECORD_ROUTE"]);
+            command.args(["-A", "WITH_RECORD_ROUTE"]);
         }
         if let Some(relay) = role.relay {
-            command.args(["-A", "RELAY"]);
-            command.args(["-A", &format!("RELAY_CONTROL=\"udp:{relay}\"")]);
+            command.args(["-A", "WITH_RTPENGINE"]);
+            command.args(["-A", &format!("RTPENGINE_CONTROL=\"udp:{relay}\"")]);
         }
         let mut proxy = Self {
             addr: SocketAddr::from((netns::address(), port)),

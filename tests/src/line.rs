@@ -1,5 +1,6 @@
 //! Everything between a page and a SIP phone, up and registered: browser, Ringdown, Kamailio, baresip.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
@@ -10,6 +11,7 @@ use crate::browser::{Browser, Engine};
 use crate::capture::{Capture, Ports, Trace};
 use crate::folder::Folder;
 use crate::kamailio::{Kamailio, Role, USERS, User};
+use crate::netns;
 use crate::page::PhonePage;
 use crate::picture::Colour;
 use crate::ports;
@@ -58,7 +60,8 @@ impl Default for Setup {
     }
 }
 
-/// A page and a phone that can call each other, every packet between them recorded. Fields end in this order: the page
+/// A page and a phone that can call each other, every packet between them recorded. The phone lives at another address
+/// than the proxy, and the server trusts only whom it must: no test is easier than a server's life. Fields end in this order: the page
 /// first.
 #[derive(Debug)]
 pub struct Line {
@@ -72,6 +75,8 @@ pub struct Line {
     pub proxy: Kamailio,
     /// The media relay, where there is one.
     pub relay: Option<Rtpengine>,
+    /// Our RTP and RTCP ports.
+    pub our_media: RangeInclusive<u16>,
     /// What the page's microphone hears.
     pub page_tone: Tone,
     /// What the phone's microphone hears.
@@ -101,7 +106,7 @@ impl Line {
             audio_codecs: setup.audio_codecs,
             video_codecs: setup.video_codecs,
         };
-        let phone = Baresip::start(folder, &phone)?;
+        let phone = Baresip::start_at(netns::second_address(), folder, &phone)?;
         let first = ports::free(OUR_MEDIA_PORTS)?;
         let our_media = first..=first + OUR_MEDIA_PORTS - 1;
         let (from, to) = (our_media.start().to_string(), our_media.end().to_string());
@@ -112,8 +117,8 @@ impl Line {
         let relayed = relay.as_ref().map(|relay| relay.media.clone());
         let watched = Ports {
             our_sip: vec![ringdown.sip.port()],
-            our_media: vec![our_media],
-            their_sip: vec![proxy.addr.port(), phone.sip_port],
+            our_media: vec![our_media.clone()],
+            their_sip: vec![proxy.addr.port(), phone.sip.port()],
             their_media: [Some(phone.rtp_ports.clone()), relayed]
                 .into_iter()
                 .flatten()
@@ -135,6 +140,7 @@ impl Line {
             ringdown,
             proxy,
             relay,
+            our_media,
             page_tone,
             phone_tone,
             page_colour,

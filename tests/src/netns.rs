@@ -1,4 +1,4 @@
-//! A network of a case's own: one address that is not loopback, a default route that leads nowhere, nothing else.
+//! A network of a case's own: two addresses that are not loopback, a default route that leads nowhere, nothing else.
 //!
 //! Firefox takes no address of 127.0.0.0/8 for ICE and none without a default route. The case runs again as a process in
 //! a new network namespace and does everything there: its peers, its browsers and its own sockets. Nothing is left over:
@@ -16,15 +16,18 @@ use crate::ringdown;
 /// Says to the process inside what its address is.
 const INSIDE: &str = "RINGDOWN_TESTS_ADDRESS";
 const ADDRESS: &str = "10.77.0.2";
+const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 /// Makes the network, then becomes the program given.
 const MAKE: &str = r#"
 set -e
 ip link set lo up
 ip link add one type veth peer name two
 ip address add "$0/24" dev one
+ip address add "$1/24" dev one
 ip link set one up
 ip link set two up
 ip route add default via "$0" dev one
+shift
 exec "$@"
 "#;
 
@@ -35,6 +38,16 @@ pub fn address() -> IpAddr {
     inside
         .and_then(|address| address.parse().ok())
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// Another address of this machine, for a peer that shall not live where the others do.
+#[must_use]
+pub fn second_address() -> IpAddr {
+    if std::env::var_os(INSIDE).is_some() {
+        IpAddr::V4(SECOND_ADDRESS)
+    } else {
+        IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))
+    }
 }
 
 /// [`folder::case`] in a network of its own. To be called with a closure written in the test itself: its type names the
@@ -58,7 +71,7 @@ fn run_inside(closure: &str) -> Result<()> {
     if !is_root()? {
         command.args(["--user", "--map-root-user"]);
     }
-    command.args(["sh", "-c", MAKE, ADDRESS]);
+    command.args(["sh", "-c", MAKE, ADDRESS, &SECOND_ADDRESS.to_string()]);
     command.arg(std::env::current_exe()?);
     command.args([OsStr::new("--exact"), OsStr::new(&name)]);
     command.args(["--nocapture", "--test-threads", "1"]);

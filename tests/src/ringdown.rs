@@ -30,7 +30,7 @@ pub struct Ringdown {
 }
 
 impl Ringdown {
-    /// `ringdown serve` on free ports, SIP to this machine allowed, with `settings` on top, and the pages as
+    /// `ringdown serve` on free ports, SIP to this machine allowed, with `settings` in their place, and the pages as
     /// they are in the work tree.
     pub fn serve(folder: &Folder, settings: &[(&str, &str)]) -> Result<Self> {
         let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web");
@@ -49,7 +49,11 @@ impl Ringdown {
         ];
         let mut command = Command::new(binary()?);
         command.arg("serve").arg("--web").arg(web);
-        for (key, value) in free.iter().chain(settings) {
+        // A setting given without a value is left at its default.
+        let given = |key: &str| settings.iter().any(|(given, _)| *given == key);
+        let free = free.iter().filter(|(key, _)| !given(key));
+        let settings = settings.iter().filter(|(_, value)| !value.is_empty());
+        for (key, value) in free.chain(settings) {
             command.arg("--set").arg(format!("{key}={value}"));
         }
         Self::start(folder, &mut command)
