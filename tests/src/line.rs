@@ -112,7 +112,12 @@ impl Line {
         let (from, to) = (our_media.start().to_string(), our_media.end().to_string());
         let ringdown = Ringdown::serve(
             folder,
-            &[("media_port_from", &from), ("media_port_to", &to)],
+            &[
+                ("media_port_from", &from),
+                ("media_port_to", &to),
+                // Its default: RFC 1918 addresses may be called, and none is trusted for being one.
+                ("sip_targets", ""),
+            ],
         )?;
         let relayed = relay.as_ref().map(|relay| relay.media.clone());
         let watched = Ports {

@@ -51,6 +51,7 @@ impl Sipp {
             "60",
             "-timeout_error",
             "-trace_err",
+            "-rtp_echo",
         ]);
         command.args([
             "-error_file",

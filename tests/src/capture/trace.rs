@@ -46,7 +46,10 @@ const WARNING: u32 = 0x0060_0000;
 const ERROR: u32 = 0x0080_0000;
 
 /// Warnings about packets of ours that are not about them: (words, why).
-const NOT_A_FAULT: &[(&str, &str)] = &[];
+const NOT_A_FAULT: &[(&str, &str)] = &[(
+    "[Not decoded yet]",
+    "tshark says so of what its H.264 dissector does not know, whatever is in it",
+)];
 
 /// What an SDP for a SIP peer never says: each belongs to browsers. (Start of an attribute.)
 const BROWSERS_WORDS: &[&str] = &[
