@@ -15,7 +15,7 @@ use crate::process::Process;
 use crate::{ports, wait};
 
 mod trace;
-pub use trace::{Packet, Side, Stream, Trace};
+pub use trace::{Digit, Packet, Side, Stream, Trace};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -92,7 +92,7 @@ impl Capture {
         if dropped(&said) != Some(0) {
             bail!("dumpcap lost packets: {said}");
         }
-        Trace::dissect(&self.file, self.ports)
+        Trace::dissect(&self.file, &self.ports)
     }
 
     fn wait_for_mark(&mut self, words: &str) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::Ports;
 
 /// What tshark is asked for each packet, one column each; see [`Packet::read`].
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 30] = [
     "frame.number",
     "frame.protocols",
     "ip.src",
@@ -36,6 +37,11 @@ const FIELDS: [&str; 25] = [
     "rtp.p_type",
     "rtp.ssrc",
     "rtp.marker",
+    "rtp.timestamp",
+    "rtpevent.event_id",
+    "rtpevent.end_of_event",
+    "rtpevent.duration",
+    "rtcp.pt",
     "rtcp.senderssrc",
 ];
 /// Between several values of one column.
@@ -44,6 +50,9 @@ const UNIT: char = '\u{1f}';
 /// tshark's levels of complaint (epan/proto.h).
 const WARNING: u32 = 0x0060_0000;
 const ERROR: u32 = 0x0080_0000;
+
+/// RTCP's packet type (RFC 3550 section 12.1). A receiver report names a sender, too.
+const SENDER_REPORT: u32 = 200;
 
 /// Warnings about packets of ours that are not about them: (words, why).
 const NOT_A_FAULT: &[(&str, &str)] = &[(
@@ -106,6 +115,8 @@ pub struct Packet {
     pub connections: Vec<String>,
     /// Payload type and SSRC.
     pub rtp: Option<(u8, u32)>,
+    /// What it says about a telephone event (RFC 4733).
+    pub digit: Option<Digit>,
     /// The SSRCs whose sender reports it holds.
     pub reports: Vec<u32>,
     malformed: bool,
@@ -113,6 +124,19 @@ pub struct Packet {
     marker: bool,
     /// Level and words.
     complaints: Vec<(u32, String)>,
+}
+
+/// A telephone event as one packet tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digit {
+    /// 0 to 9, 10 for `*`, 11 for `#`.
+    pub event: u32,
+    /// The RTP timestamp, which all packets of one event share.
+    pub timestamp: u32,
+    /// Whether it is over.
+    pub end: bool,
+    /// How long it has lasted, in units of its clock.
+    pub duration: u32,
 }
 
 /// RTP from one address to another with one SSRC.
@@ -136,7 +160,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub(super) fn dissect(file: &Path, ports: Ports) -> Result<Self> {
+    pub(super) fn dissect(file: &Path, ports: &Ports) -> Result<Self> {
         let mut command = Command::new("tshark");
         command.arg("-n").arg("-r").arg(file);
         for port in ports.our_sip.iter().chain(&ports.their_sip) {
@@ -160,14 +184,15 @@ impl Trace {
             );
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let packets = text.lines().map(|line| Packet::read(line, &ports));
+        Self::read(&text, ports)
+    }
+
+    /// tshark's columns, one line a packet. What is on none of the ports is the capture's own mark.
+    fn read(text: &str, ports: &Ports) -> Result<Self> {
+        let packets = text.lines().map(|line| Packet::read(line, ports));
         let mut packets = packets.collect::<Result<Vec<_>>>()?;
-        let is_watched = |packet: &Packet| {
-            [packet.from, packet.to]
-                .iter()
-                .any(|addr| side_of(addr.port(), &ports).is_some())
-        };
-        packets.retain(is_watched);
+        let is_watched = |addr: SocketAddr| side_of(addr.port(), ports).is_some();
+        packets.retain(|packet| is_watched(packet.from) || is_watched(packet.to));
         Ok(Self { packets })
     }
 
@@ -245,6 +270,20 @@ impl Trace {
             .iter()
             .flat_map(|packet| packet.sip.iter().map(|line| (packet.side, line.as_str())));
         lines.collect()
+    }
+
+    /// The packets of each telephone event that this side sent, in the order of the events.
+    #[must_use]
+    pub fn digits(&self, of: Side) -> Vec<Vec<Digit>> {
+        let sent = self.packets.iter().filter(|packet| packet.side == of);
+        let mut events: Vec<Vec<Digit>> = Vec::new();
+        for digit in sent.filter_map(|packet| packet.digit) {
+            match events.last_mut() {
+                Some(event) if event[0].timestamp == digit.timestamp => event.push(digit),
+                _ => events.push(vec![digit]),
+            }
+        }
+        events
     }
 
     /// Every RTP stream with the side that sent it.
@@ -347,6 +386,14 @@ impl Packet {
             .first()
             .zip(numbers("rtp.ssrc").first())
             .map(|(pt, ssrc)| (*pt as u8, *ssrc));
+        let one = |name: &str| numbers(name).first().copied();
+        let digit = one("rtpevent.event_id").zip(one("rtp.timestamp"));
+        let digit = digit.map(|(event, timestamp)| Digit {
+            event,
+            timestamp,
+            end: column("rtpevent.end_of_event") == "1",
+            duration: one("rtpevent.duration").unwrap_or_default(),
+        });
         let sip = [list("sip.Request-Line"), list("sip.Status-Line")].concat();
         let attributes = [list("sdp.session_attr"), list("sdp.media_attr")].concat();
         Ok(Self {
@@ -368,7 +415,12 @@ impl Packet {
             attributes,
             connections: list("sdp.connection_info.address"),
             rtp,
-            reports: numbers("rtcp.senderssrc"),
+            digit,
+            reports: if numbers("rtcp.pt").contains(&SENDER_REPORT) {
+                numbers("rtcp.senderssrc")
+            } else {
+                Vec::new()
+            },
             marker: column("rtp.marker") == "1",
             malformed: !column("_ws.malformed").is_empty(),
             complaints: numbers("_ws.expert.severity")
@@ -461,7 +513,7 @@ impl Side {
 }
 
 fn side_of(port: u16, ports: &Ports) -> Option<Side> {
-    let holds = |sip: &[u16], media: &[std::ops::RangeInclusive<u16>]| {
+    let holds = |sip: &[u16], media: &[RangeInclusive<u16>]| {
         sip.contains(&port) || media.iter().any(|range| range.contains(&port))
     };
     if holds(&ports.our_sip, &ports.our_media) {
@@ -472,3 +524,6 @@ fn side_of(port: u16, ports: &Ports) -> Option<Side> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
