@@ -11,6 +11,8 @@ use tests::netns::case;
 
 const SOON: Duration = Duration::from_secs(10);
 
+type Step = fn(&mut Line) -> Result<()>;
+
 #[test]
 fn a_relay_carries_all_media_when_the_page_calls() {
     case(|folder| relayed(&mut Line::up(folder, with_relay())?, Line::page_dials));
@@ -28,7 +30,7 @@ fn with_relay() -> Setup {
     }
 }
 
-fn relayed(line: &mut Line, dial: fn(&mut Line) -> Result<()>) -> Result<()> {
+fn relayed(line: &mut Line, dial: Step) -> Result<()> {
     dial(line)?;
     let from = line.page.now()?;
     line.talk()?;
@@ -78,7 +80,7 @@ fn a_proxy_that_steps_aside_sees_no_request_within_a_call() {
             ..Setup::default()
         };
         let mut line = Line::up(folder, setup)?;
-        let calls: [(fn(&mut Line) -> Result<()>, fn(&mut Line) -> Result<()>); 4] = [
+        let calls: [(Step, Step); 4] = [
             (Line::page_dials, Line::page_hangs_up),
             (Line::page_dials, Line::phone_hangs_up),
             (Line::phone_dials, Line::page_hangs_up),
