@@ -145,6 +145,9 @@ function devices({ tone, colour, recorder }) {
     /** The SDP of the newest connection, both sides. */
     descriptions: () => [connections.at(-1)?.localDescription?.sdp, connections.at(-1)?.remoteDescription?.sdp],
 
+    /** Presses keys in the newest connection: telephone events (RFC 4733) in its audio. */
+    press: (keys) => connections.at(-1).getSenders().find((sender) => sender.dtmf)?.dtmf.insertDTMF(keys, 120, 100),
+
     /** RTP statistics of the newest connection, one object for each stream. */
     stats: async () => {
       const report = await connections.at(-1)?.getStats();

@@ -7,7 +7,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
-import { beside, launch } from './chromium.mjs';
+import { beside } from './chromium.mjs';
 import { wav } from './wav.mjs';
 
 // Answered here, never by the network: the recorder's worklet, beside whatever page is open (so that the page's own
@@ -15,7 +15,9 @@ import { wav } from './wav.mjs';
 const RECORDER = '/__test/recorder.js';
 const OWN_HOST = 'test.localhost';
 
-const browser = await launch(process.argv[2]);
+const [folder, engine] = process.argv.slice(2);
+const { launch } = await import(`./${engine}.mjs`);
+const browser = await launch(folder);
 const page = await browser.newPage();
 const problems = [];
 

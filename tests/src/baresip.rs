@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use crate::picture::{self, Colour, Still};
 use crate::process::Process;
 use crate::tone::Tone;
 use crate::wav::Recording;
-use crate::{ports, wait};
+use crate::{netns, ports, wait};
 
 mod control;
 use control::Control;
@@ -50,6 +51,10 @@ pub struct Phone {
 /// A running, registered phone.
 #[derive(Debug)]
 pub struct Baresip {
+    /// Where it speaks SIP, UDP and TCP.
+    pub sip: SocketAddr,
+    /// Its RTP and RTCP ports.
+    pub rtp_ports: RangeInclusive<u16>,
     folder: PathBuf,
     control: Control,
     /// Recordings of earlier calls.
@@ -61,6 +66,11 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it with its files in `folder` and waits until it is registered.
     pub fn start(folder: &Folder, phone: &Phone) -> Result<Self> {
+        Self::start_at(netns::address(), folder, phone)
+    }
+
+    /// [`Self::start`] at this address of the machine.
+    pub fn start_at(address: IpAddr, folder: &Folder, phone: &Phone) -> Result<Self> {
         let inner = folder.inner(phone.user.name)?;
         phone
             .tone
@@ -95,6 +105,7 @@ impl Baresip {
         };
         let config = config
             .replace("@DIR@", &inner.display().to_string())
+            .replace("@ADDRESS@", &address.to_string())
             .replace("@SIP_PORT@", &sip.to_string())
             .replace("@CTRL_PORT@", &(sip + 2).to_string())
             .replace("@RTP_FROM@", &rtp.to_string())
@@ -108,6 +119,8 @@ impl Baresip {
             Process::start(&format!("baresip-{}", phone.user.name), folder, &command)?;
         let control = Control::connect(SocketAddr::from(([127, 0, 0, 1], sip + 2)), &mut process)?;
         let mut baresip = Self {
+            sip: SocketAddr::from((address, sip)),
+            rtp_ports: rtp..=rtp + 39,
             folder: inner,
             control,
             heard_before: BTreeSet::new(),

@@ -234,7 +234,13 @@ fn video_comes_late(codec: &str, codecs: &str) {
 fn a_peer_that_takes_video_and_sends_none_is_heard_at_once() {
     case(|folder| {
         let mut caller = Caller::open(folder, "phone-video", &[])?;
-        let mut peer = Sipp::start_with_tone(folder, "camera_shut", caller.peer_tone)?;
+        let mut peer = Sipp::run(
+            folder,
+            &Script {
+                tone: Some(caller.peer_tone),
+                ..Script::waits("camera_shut")
+            },
+        )?;
         caller
             .page
             .connect_without_registering(USERS[0], peer.addr)?;

@@ -54,6 +54,10 @@ pub(crate) const TEST: &[Package] = &[
         why: "the other browser on our pages",
     },
     Package {
+        name: "pulseaudio",
+        why: "the loudspeaker without which Firefox' Web Audio stands still",
+    },
+    Package {
         name: "rtpengine-daemon",
         why: "the media relay of a SIP server that proxies RTP, too",
     },
