@@ -115,7 +115,10 @@ impl Line {
             &[
                 ("media_port_from", &from),
                 ("media_port_to", &to),
-                // Its default: RFC 1918 addresses may be called, and none is trusted for being one.
+                // As a server has it that nobody has told anything: all sockets open to all, loopback among the addresses,
+                // RFC 1918 addresses may be called, and none is trusted for being one.
+                ("ip_local", ""),
+                ("ip", &format!("{},127.0.0.1", netns::address())),
                 ("sip_targets", ""),
             ],
         )?;

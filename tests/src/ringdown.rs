@@ -1,6 +1,6 @@
 //! The built binary under test.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -141,7 +141,7 @@ fn ready(line: &str) -> Result<[SocketAddr; 4]> {
             .find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
         let mut addr: SocketAddr = word.with_context(|| format!("no {key}="))?.parse()?;
         if addr.ip().is_unspecified() {
-            addr.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            addr.set_ip(netns::address());
         }
         if addr.port() == 0 {
             bail!("{key} has port 0");
