@@ -35,7 +35,7 @@ const KEEP_STATUSES: &str = "
         if (element !== null) {
             new MutationObserver((changes) => {
                 for (const { addedNodes } of changes) {
-                    for (const { textContent } of addedNodes) window.__said.push(textContent);
+                    for (const { textContent } of addedNodes) if (textContent !== '') window.__said.push(textContent);
                 }
             }).observe(element, { childList: true });
         }

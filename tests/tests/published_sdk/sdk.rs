@@ -297,10 +297,14 @@ fn what_is_not_about_calls_is_taken_politely() {
                     session.getLogger().info('session', 'a line');
                     return null; })()",
             )?;
+            // A stream of a session beside it, since the SDK gives none to a session that is registered.
             let stream = page.evaluate(
-                "new Promise((resolve) => Flashphoner.getSessions()[0]
-                    .createStream({ name: 'a stream', display: document.querySelector('#remoteDisplay'), mediaProvider: 'WebRTC' })
-                    .on('FAILED', (stream) => resolve(stream.status())).play())",
+                "new Promise((resolve) => Flashphoner.createSession({ urlServer: document.querySelector('#urlServer').value,
+                        sipOptions: { login: '10007', password: 'secret7', domain: '127.0.0.1', registerRequired: false } })
+                    .on('ESTABLISHED', (session) => session
+                        .createStream({ name: 'a stream', display: document.querySelector('#remoteDisplay') })
+                        .on('FAILED', (stream) => resolve(stream.status()))
+                        .play()))",
             )?;
             ensure!(stream == "FAILED", "a stream ended as {stream}");
             Ok(())
