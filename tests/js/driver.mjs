@@ -43,10 +43,16 @@ async function answer(request) {
     await request.respond({ status: 200, contentType: 'text/html', body: await readFile(beside(`.${url.pathname}`)) });
   } else if (url.hostname === OWN_HOST) {
     await request.respond({ status: 204 });
+  } else if (/^https?:$/.test(url.protocol) && !isOurs(url.hostname)) {
+    problems.push(`fetched from outside: ${url}`);
+    await request.abort();
   } else {
     await request.continue();
   }
 }
+
+/** A page of the tests lives from this machine and the networks it makes: addresses, and no name but localhost. */
+const isOurs = (hostname) => /^([\d.]+|\[.+\]|(.+\.)?localhost)$/.test(hostname);
 
 /** What the page's own window keeps for the test: see devices.js. */
 const inPage = (method, ...args) => page.evaluate((name, values) => window.__test[name](...values), method, args);

@@ -1,6 +1,5 @@
 //! A SIP phone: baresip with a tone as its microphone and a film as its camera, recording what it hears.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -57,8 +56,8 @@ pub struct Baresip {
     pub rtp_ports: RangeInclusive<u16>,
     folder: PathBuf,
     control: Control,
-    /// Recordings of earlier calls.
-    heard_before: BTreeSet<PathBuf>,
+    /// How many recordings of earlier calls were put aside.
+    put_aside: u32,
     stills: u32,
     process: Process,
 }
@@ -123,7 +122,7 @@ impl Baresip {
             rtp_ports: rtp..=rtp + 39,
             folder: inner,
             control,
-            heard_before: BTreeSet::new(),
+            put_aside: 0,
             stills: 0,
             process,
         };
@@ -138,10 +137,15 @@ impl Baresip {
         Ok(())
     }
 
-    /// Marks the recordings that are there as those of earlier calls. [`Self::dial`] does so itself; for a call that
-    /// comes in it is done before the caller dials.
+    /// Puts aside the recordings that are there, as those of earlier calls: the name of one has its time in seconds only,
+    /// and the next call may begin in the same. [`Self::dial`] does so itself; for a call that comes in it is done before
+    /// the caller dials.
     pub fn before_a_call(&mut self) -> Result<()> {
-        self.heard_before = self.recordings()?;
+        for path in self.recordings()? {
+            self.put_aside += 1;
+            let name = format!("earlier-{}.wav", self.put_aside);
+            std::fs::rename(path, self.folder.join(name))?;
+        }
         Ok(())
     }
 
@@ -202,13 +206,9 @@ impl Baresip {
     }
 
     fn recording(&self) -> Result<PathBuf> {
-        let new = self
-            .recordings()?
-            .into_iter()
-            .filter(|path| !self.heard_before.contains(path));
         let length = |path: &PathBuf| path.metadata().map_or(0, |data| data.len());
-        new.max_by_key(length)
-            .context("baresip has recorded nothing")
+        let longest = self.recordings()?.into_iter().max_by_key(length);
+        longest.context("baresip has recorded nothing")
     }
 
     /// Takes `count` pictures, one after the other, of the video that it decodes.
@@ -239,7 +239,7 @@ impl Baresip {
         self.process.tail(400)
     }
 
-    fn recordings(&self) -> Result<BTreeSet<PathBuf>> {
+    fn recordings(&self) -> Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(&self.folder)?
             .filter_map(Result::ok)
             .map(|entry| entry.path());
