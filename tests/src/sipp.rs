@@ -124,6 +124,10 @@ impl Sipp {
         if script.calls <= WRITTEN {
             command.args(["-trace_msg", "-message_file", "messages.txt"]);
         }
+        if script.lost_percent > 0 {
+            // SIPp does not know a repeated request again when its own answer was one of the lost ones.
+            command.args(["-default_behaviors", "bye,pingreply"]);
+        }
         if script.literal {
             command.arg("-nr");
         }

@@ -1,9 +1,6 @@
 //! Many calls between SIPp and a page without a browser, each with real ICE, DTLS and SRTP on the page's side: over a
 //! line that loses packets, and ten a second for a minute. Timers of SIP are those of RFC 3261 (T1 500 ms).
-#![allow(
-    clippy::disallowed_methods,
-    reason = "how long the load took is printed"
-)]
+#![allow(clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

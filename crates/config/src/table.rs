@@ -330,7 +330,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 ("strict", SymmetricRtp::Strict)
             ]
         )),
-        "Where a SIP peer's RTP may come from. `auto`: the address its SDP names, or another port or the address of its SIP, when the packets fit the call. `strict`: only what its SDP names."
+        "Where a SIP peer's RTP may come from. `auto`: the address its SDP names, or another port or the address of its SIP (where one of them is loopback: any address of this machine), when the packets fit the call. `strict`: only what its SDP names."
     ),
     key!(
         Media,

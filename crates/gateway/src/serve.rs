@@ -246,6 +246,7 @@ fn start_media(
             config::SymmetricRtp::Auto => media::SymmetricRtp::Auto,
             config::SymmetricRtp::Strict => media::SymmetricRtp::Strict,
         },
+        here: addresses::own(&[]).into(),
         early_buffer: config.early_buffer,
         ..ShardSettings::default()
     };

@@ -302,6 +302,7 @@ impl Worker {
         let bridge_settings = BridgeSettings {
             early_buffer: settings.early_buffer,
             symmetric_rtp: settings.symmetric_rtp,
+            here: Arc::clone(&settings.here),
             cname: format!("{:016x}", self.rng.random::<u64>()),
             unix_time: SystemTime::now()
                 .duration_since(UNIX_EPOCH)

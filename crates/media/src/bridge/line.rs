@@ -12,10 +12,10 @@ use super::remote::{Remote, clocks_to_browser, clocks_to_sip};
 use super::stand_in::StandIn;
 use super::strays::Strays;
 use super::{BridgeOutput, Browser, LineCounters, OutRtp, RtpOrRtcp};
-use crate::dtmf4733::rescale_duration;
+use crate::dtmf4733::{rescale_duration, start_of};
 use crate::early::{EarlyBuffer, Inbound};
 use crate::key_frame::{KeyFrameAsk, begins_key_frame};
-use crate::rebase::{Clocks, Numbering, Payload, Placing, Rebase};
+use crate::rebase::{Clocks, Numbering, Payload, Placed, Placing, Rebase};
 use crate::rtp::{Header, Receiver, RtpPacket, Sender};
 use crate::settings::BridgeSettings;
 use crate::video_gen::CLOCK_HZ;
@@ -51,6 +51,8 @@ pub(super) struct Line {
     pub(super) next_report: Option<Instant>,
     /// When the next packet of silence is due.
     next_silence: Option<Instant>,
+    /// SSRC and timestamp of the browser's last telephone event.
+    event: Option<(u32, u32)>,
     /// For payloads that change on their way to the SIP peer.
     scratch: Vec<u8>,
     pub(super) counts: LineCounters,
@@ -73,6 +75,7 @@ impl Line {
             fir_number: rng.random(),
             next_report: None,
             next_silence: None,
+            event: None,
             scratch: Vec::new(),
             counts: LineCounters::default(),
         }
@@ -285,7 +288,7 @@ impl Line {
         }
     }
 
-    fn placed(&mut self, placing: Placing) -> Option<crate::rebase::Placed> {
+    fn placed(&mut self, placing: Placing) -> Option<Placed> {
         match placing {
             Placing::Placed(placed) => {
                 self.counts.switches += u64::from(placed.switched);
@@ -337,16 +340,29 @@ impl Line {
         let clocks = clocks_to_sip(route);
         let kind = remote.payload_kind(route);
         let placing = self.to_sip.place(&header, kind, clocks, now);
-        let Some(placed) = self.placed(placing) else {
+        let Some(mut placed) = self.placed(placing) else {
             return;
         };
-        let header = Header {
-            payload_type: route.sip_send.get(),
-            marker: placed.marker,
-            sequence: placed.sequence as u16,
-            timestamp: placed.timestamp,
-            ssrc: self.sender.ssrc(),
-        };
+        if let Payload::Event { ptime_ms } = kind
+            && self.begins_event(&header)
+            && let Some(start) = start_of(&packet.payload, ptime_ms * (clocks.to_hz / 1000) as u16)
+            && let Some(next) = self.to_sip.again(placed)
+        {
+            let header = Header {
+                marker: true,
+                ..self.to_sip_header(route, placed)
+            };
+            let bytes = self.sender.write(header, &start, clocks.to_hz, now);
+            self.counts.to_sip += 1;
+            outputs.push_back(BridgeOutput::ToSip {
+                kind: self.kind,
+                port: RtpOrRtcp::Rtp,
+                to,
+                bytes,
+            });
+            placed = next;
+        }
+        let header = self.to_sip_header(route, placed);
         let changes = route.treatment == Treatment::G711Table || clocks.from_hz != clocks.to_hz;
         let payload = if changes {
             self.scratch.clear();
@@ -378,6 +394,27 @@ impl Line {
             to,
             bytes,
         });
+    }
+
+    /// Whether this packet of an event is the first of it that came. Late ones of an earlier event are not.
+    fn begins_event(&mut self, header: &Header) -> bool {
+        let begins = self.event.is_none_or(|(ssrc, timestamp)| {
+            ssrc != header.ssrc || (header.timestamp.wrapping_sub(timestamp) as i32) > 0
+        });
+        if begins {
+            self.event = Some((header.ssrc, header.timestamp));
+        }
+        begins
+    }
+
+    fn to_sip_header(&self, route: &Route, placed: Placed) -> Header {
+        Header {
+            payload_type: route.sip_send.get(),
+            marker: placed.marker,
+            sequence: placed.sequence as u16,
+            timestamp: placed.timestamp,
+            ssrc: self.sender.ssrc(),
+        }
     }
 
     /// Silence for the peer while the browser sends none of its own (the page listens only, its
