@@ -113,8 +113,18 @@ pub fn decibels(amplitude: f64, over: f64) -> f64 {
 /// `heard` must be clear for 2 s without a gap over 60 ms; during it `own` stays 30 dB and Chromium's fake beep 20 dB
 /// below.
 pub fn check_heard(recording: &Recording, heard: Tone, own: Tone) -> Result<Stretch, String> {
+    check_heard_for(recording, heard, own, 2.0)
+}
+
+/// The same for a call that is shorter: `heard` must be clear for `seconds`.
+pub fn check_heard_for(
+    recording: &Recording,
+    heard: Tone,
+    own: Tone,
+    seconds: f64,
+) -> Result<Stretch, String> {
     let stretch = longest_clear(recording, heard, 0.060);
-    if stretch.seconds() < 2.0 {
+    if stretch.seconds() < seconds {
         return Err(format!(
             "{} Hz is clear for {:.2} s only, of {:.2} s recorded (loudest: {:.1} dB of full scale, {} stretches)",
             heard.hertz,

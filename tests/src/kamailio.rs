@@ -1,4 +1,4 @@
-//! A Kamailio of our own: proxy and registrar with digest on a free port of 127.0.0.1, users in memory.
+//! A Kamailio of our own: proxy and registrar with digest on a free port, users in memory.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::folder::Folder;
 use crate::process::Process;
-use crate::{ports, wait};
+use crate::{netns, ports, wait};
 
 const CONFIG: &str = include_str!("../peers/kamailio.cfg");
 
@@ -38,6 +38,24 @@ pub const USERS: [User; 3] = [
     },
 ];
 
+/// What the proxy does with a call beyond finding its callee.
+#[derive(Debug, Clone, Copy)]
+pub struct Role {
+    /// Whether it stays in the way of what follows the INVITE.
+    pub record_route: bool,
+    /// Where an rtpengine takes orders: then all RTP goes through that.
+    pub relay: Option<SocketAddr>,
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Self {
+            record_route: true,
+            relay: None,
+        }
+    }
+}
+
 /// A running proxy.
 #[derive(Debug)]
 pub struct Kamailio {
@@ -49,11 +67,21 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts it with its files in `folder` and waits until it answers OPTIONS.
     pub fn start(folder: &Folder) -> Result<Self> {
-        Self::start_on(folder, SocketAddr::from(([127, 0, 0, 1], ports::free(2)?)))
+        Self::with(folder, Role::default())
     }
 
     /// The same at a given address: where one has been before, or at `[::1]`.
     pub fn start_on(folder: &Folder, addr: SocketAddr) -> Result<Self> {
+        Self::with_on(folder, Role::default(), addr)
+    }
+
+    /// [`Self::start`] with another role.
+    pub fn with(folder: &Folder, role: Role) -> Result<Self> {
+        let addr = SocketAddr::from((netns::address(), ports::free(2)?));
+        Self::with_on(folder, role, addr)
+    }
+
+    fn with_on(folder: &Folder, role: Role, addr: SocketAddr) -> Result<Self> {
         let inner = folder.inner("kamailio")?;
         let users = USERS
             .map(|user| format!("  $sht(password=>{})=\"{}\";", user.name, user.password))
@@ -70,6 +98,13 @@ impl Kamailio {
             .arg(&file)
             .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
             .arg(&inner);
+        if role.record_route {
+            command.args(["-A", "WITH_RECORD_ROUTE"]);
+        }
+        if let Some(relay) = role.relay {
+            command.args(["-A", "WITH_RTPENGINE"]);
+            command.args(["-A", &format!("RTPENGINE_CONTROL=\"udp:{relay}\"")]);
+        }
         let mut proxy = Self {
             addr,
             process: Process::start("kamailio", folder, &command)?,

@@ -54,6 +54,37 @@ impl Tone {
     }
 }
 
+/// A tone without end in packets of 20 ms of G.711 mu-law.
+#[derive(Debug, Clone)]
+pub struct Loop {
+    /// 100 ms: each tone here has whole periods in them.
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Tone {
+    /// The tone for an RTP stream of payload type 0.
+    #[must_use]
+    pub fn pcmu(self) -> Loop {
+        let sound = self.sound(8000, 0.1, 0.5).samples;
+        let law = codec::Law::Mu;
+        let bytes = sound.iter().map(|s| law.compress((s * 32_767.0) as i16));
+        Loop {
+            bytes: bytes.collect(),
+            at: 0,
+        }
+    }
+}
+
+impl Loop {
+    /// The next 160 samples.
+    pub fn packet(&mut self) -> Vec<u8> {
+        let packet = self.bytes[self.at..self.at + 160].to_vec();
+        self.at = (self.at + 160) % self.bytes.len();
+        packet
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

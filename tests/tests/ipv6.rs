@@ -7,14 +7,14 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tests::folder::case;
 use tests::kamailio::USERS;
-use tests::line::Line;
 use tests::ports;
 use tests::ringdown::Ringdown;
 use tests::server::{Server, answer, body, header};
+use tests::voice_line::VoiceLine;
 use tests::wire::Wire;
 
 /// The INVITE that the phone got from us, as it logged it.
-fn invite_at_the_phone(line: &Line) -> Result<String> {
+fn invite_at_the_phone(line: &VoiceLine) -> Result<String> {
     let log = line.phone.log().replace('\r', "").replace('\n', "\r\n");
     let start = log
         .find("INVITE sip:10005")
@@ -50,7 +50,7 @@ fn ipv6_on_both_legs() {
             ("ip_local", "::1"),
             ("sip_targets", "::1/128"),
         ];
-        let mut line = Line::up(folder, here, &settings, None)?;
+        let mut line = VoiceLine::up(folder, here, &settings, None)?;
         line.page_dials()?;
         line.talk()?;
         line.phone_hangs_up()?;
@@ -85,7 +85,7 @@ fn ipv6_and_tcp_by_the_proxy_field() {
             ("ip_local", "::1"),
             ("sip_targets", "::1/128"),
         ];
-        let mut line = Line::up(folder, here, &settings, Some("sip:[::1];transport=tcp"))?;
+        let mut line = VoiceLine::up(folder, here, &settings, Some("sip:[::1];transport=tcp"))?;
         line.page_dials()?;
         line.talk()?;
         line.phone_hangs_up()?;
@@ -102,7 +102,7 @@ fn an_ipv6_browser_and_an_ipv4_phone() {
             ("ip_local", "::"),
             ("webrtc_advertise", "::1"),
         ];
-        let mut line = Line::up(folder, here, &settings, None)?;
+        let mut line = VoiceLine::up(folder, here, &settings, None)?;
         line.page_dials()?;
         line.talk()?;
         line.phone_hangs_up()?;

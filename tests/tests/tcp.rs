@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Result, ensure};
 use tests::folder::{Folder, case};
-use tests::line::Line;
 use tests::sockets;
+use tests::voice_line::VoiceLine;
 
 /// One connection between server and proxy, made once and used both ways.
-fn check_one_connection(line: &Line) -> Result<()> {
+fn check_one_connection(line: &VoiceLine) -> Result<()> {
     let (proxy, ours) = (line.proxy.addr, line.ringdown.sip.port());
     let all = sockets::connections(line.ringdown.id())?;
     let of_sip = all
@@ -22,7 +22,7 @@ fn check_one_connection(line: &Line) -> Result<()> {
 
 fn calls_both_ways(folder: &Folder, settings: &[(&str, &str)], field: Option<&str>) -> Result<()> {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut line = Line::up(folder, here, settings, field)?;
+    let mut line = VoiceLine::up(folder, here, settings, field)?;
     line.page_dials()?;
     line.talk()?;
     line.phone_hangs_up()?;

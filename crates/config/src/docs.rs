@@ -20,13 +20,14 @@ Settings stand in a file `flashphoner.properties`, one `key=value` a line, in th
 ";
 
 /// Chapters in order.
-const CHAPTERS: [(Group, &str); 6] = [
+const CHAPTERS: [(Group, &str); 7] = [
     (Group::Addresses, "Addresses"),
     (Group::Pages, "Pages and WebSocket"),
     (Group::Sessions, "Sessions and calls"),
     (Group::Sip, "SIP"),
     (Group::Codecs, "Codecs"),
     (Group::Media, "Media"),
+    (Group::Operation, "Operation"),
 ];
 
 /// The whole document.

@@ -45,6 +45,8 @@ pub struct Config {
     pub sip_advertise: Vec<IpAddr>,
     /// `sip_targets`: `None`: the default policy.
     pub sip_targets: Option<Vec<SipTarget>>,
+    /// `sip_t1`: T1 of RFC 3261.
+    pub sip_t1: Duration,
     /// `sip_busy_status`: the last status of a call to a busy peer.
     pub sip_busy_status: BusyStatus,
     /// `sip_decline_code`: answer to INVITE when the user declines.
@@ -59,6 +61,8 @@ pub struct Config {
     pub codecs_exclude_sip: Vec<String>,
     /// `allow_outside_codecs`: whether codecs named by the browser alone are offered too.
     pub allow_outside_codecs: bool,
+    /// `generate_av_for_ua`: parts of User-Agents, lower case, each once.
+    pub generate_av_for_ua: Vec<String>,
     /// `media_port_from`: first RTP port of the SIP side. 0: any free ports.
     pub media_port_from: u16,
     /// `media_port_to`: last RTP port of the SIP side.
@@ -75,6 +79,8 @@ pub struct Config {
     pub webrtc_advertise: Vec<IpAddr>,
     /// `media_shards`: threads that carry media; `None`: one per core.
     pub media_shards: Option<NonZeroU16>,
+    /// `metrics_port`: figures on this port of 127.0.0.1. 0: any free port; `None`: no figures.
+    pub metrics_port: Option<u16>,
 }
 
 /// Transport of SIP requests where the target names none.
@@ -256,6 +262,7 @@ impl Default for Config {
             sip_use_tls: false,
             sip_advertise: Vec::new(),
             sip_targets: None,
+            sip_t1: Duration::ZERO,
             sip_busy_status: BusyStatus::Failed,
             sip_decline_code: 0,
             no_answer_timeout: Duration::ZERO,
@@ -263,6 +270,7 @@ impl Default for Config {
             codecs: Vec::new(),
             codecs_exclude_sip: Vec::new(),
             allow_outside_codecs: false,
+            generate_av_for_ua: Vec::new(),
             media_port_from: 0,
             media_port_to: 0,
             media_advertise: Vec::new(),
@@ -271,6 +279,7 @@ impl Default for Config {
             webrtc_port: 0,
             webrtc_advertise: Vec::new(),
             media_shards: None,
+            metrics_port: None,
         };
         for entry in table::ENTRIES {
             // A default that its own entry refuses is caught by the table's test.

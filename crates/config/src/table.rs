@@ -37,6 +37,7 @@ pub(crate) enum Group {
     Sip,
     Codecs,
     Media,
+    Operation,
     WithoutEffect,
 }
 
@@ -242,6 +243,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     key!(
         Sip,
+        "sip_t1" = "500",
+        "10 to 5000 (milliseconds)",
+        set!(sip_t1, value::round_trip),
+        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP; 64 times T1 is how long it is waited for. Less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
+    ),
+    key!(
+        Sip,
         "sip_busy_status" = "FAILED",
         "FAILED, FINISH, BUSY",
         set!(sip_busy_status, |text| value::word(
@@ -291,6 +299,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "`true`: codecs the browser names beyond `codecs` are offered after them, where they can pass unchanged. `false`: they are dropped."
     ),
     key!(
+        Codecs,
+        "generate_av_for_ua" = "",
+        "all, or parts of User-Agents, separated by commas",
+        set!(generate_av_for_ua, value::user_agents),
+        "Peers that are called with video and answer without it, by a part of their User-Agent or Server, whatever its case; `all`: every peer. The page is shown black pictures then, until the peer has video. Default: the page's video is refused, and it hears such a peer at once all the same. While only a provisional answer (183) has come the video is kept whoever the peer is."
+    ),
+    key!(
         Media,
         "media_port_from" = "31001",
         PORT,
@@ -315,7 +330,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 ("strict", SymmetricRtp::Strict)
             ]
         )),
-        "Where a SIP peer's RTP may come from. `auto`: the address its SDP names, or another port or the address of its SIP, when the packets fit the call. `strict`: only what its SDP names."
+        "Where a SIP peer's RTP may come from. `auto`: the address its SDP names, or another port or the address of its SIP (where one of them is loopback: any address of this machine), when the packets fit the call. `strict`: only what its SDP names."
     ),
     key!(
         Media,
@@ -338,6 +353,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         set!(media_shards, value::shards),
         "Threads that carry media."
     ),
+    key!(
+        Operation,
+        "metrics_port" = "",
+        PORT,
+        set!(metrics_port, |text| value::port(text).map(Some)),
+        "Figures for Prometheus under `/metrics`, on this port of 127.0.0.1 and on no other address. Default: none."
+    ),
     known!(
         "call_reattach_timeout",
         "a call ends with its page's WebSocket"
@@ -347,10 +369,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     known!(
         "rtp_activity_detecting",
         "calls are not ended for missing RTP"
-    ),
-    known!(
-        "generate_av_for_ua",
-        "a peer that answers audio only rejects the video; sound flows at once"
     ),
     known!(
         "profiles",

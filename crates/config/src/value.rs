@@ -64,6 +64,11 @@ pub(crate) fn early_buffer(text: &str) -> Result<Duration, Fault> {
     number(text, 0, 10_000).map(Duration::from_millis)
 }
 
+/// T1: milliseconds, 10 to 5000.
+pub(crate) fn round_trip(text: &str) -> Result<Duration, Fault> {
+    number(text, 10, 5000).map(Duration::from_millis)
+}
+
 /// Seconds, 1 to 3600.
 pub(crate) fn seconds(text: &str) -> Result<Duration, Fault> {
     number(text, 1, 3600).map(Duration::from_secs)
@@ -191,6 +196,18 @@ pub(crate) fn line(text: &str) -> Result<String, Fault> {
         return Err("it is longer than 256 bytes".into());
     }
     Ok(text.to_owned())
+}
+
+/// Parts of User-Agents, which may hold spaces: lower case, each once.
+pub(crate) fn user_agents(text: &str) -> Result<Vec<String>, Fault> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in line(text)?.split(',').map(str::trim) {
+        let part = part.to_ascii_lowercase();
+        if !part.is_empty() && !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    Ok(parts)
 }
 
 /// The parts between commas (or spaces), without empty ones.

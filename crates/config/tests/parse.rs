@@ -83,6 +83,7 @@ fn without_a_file_every_setting_has_its_default() {
         sip_use_tls: false,
         sip_advertise: vec![],
         sip_targets: None,
+        sip_t1: Duration::from_millis(500),
         sip_busy_status: BusyStatus::Failed,
         sip_decline_code: 486,
         no_answer_timeout: Duration::from_secs(60),
@@ -105,6 +106,7 @@ fn without_a_file_every_setting_has_its_default() {
         .into(),
         codecs_exclude_sip: ["mpeg4-generic", "flv", "mpv"].map(String::from).into(),
         allow_outside_codecs: true,
+        generate_av_for_ua: vec![],
         media_port_from: 31001,
         media_port_to: 32000,
         media_advertise: vec![],
@@ -113,6 +115,7 @@ fn without_a_file_every_setting_has_its_default() {
         webrtc_port: 8100,
         webrtc_advertise: vec![],
         media_shards: None,
+        metrics_port: None,
     };
     assert_eq!(config, expected);
     assert_eq!(
@@ -183,6 +186,20 @@ fn every_key_sets_its_own_field() {
             "sip_port=0",
             Config {
                 sip_port: 0,
+                ..base.clone()
+            },
+        ),
+        (
+            "sip_t1=100",
+            Config {
+                sip_t1: Duration::from_millis(100),
+                ..base.clone()
+            },
+        ),
+        (
+            "metrics_port=0",
+            Config {
+                metrics_port: Some(0),
                 ..base.clone()
             },
         ),
@@ -258,6 +275,13 @@ fn every_key_sets_its_own_field() {
             "client_timeout_check_interval=100",
             Config {
                 client_timeout_check_interval: Duration::from_millis(100),
+                ..base.clone()
+            },
+        ),
+        (
+            "generate_av_for_ua= Cisco CP-7960 ,all,,ALL,baresip",
+            Config {
+                generate_av_for_ua: vec!["cisco cp-7960".into(), "all".into(), "baresip".into()],
                 ..base.clone()
             },
         ),

@@ -33,6 +33,7 @@ enum Event {
         peer: IpAddr,
         to_page: mpsc::Sender<ToPage>,
     },
+    Counts(oneshot::Sender<session::Counts>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -73,6 +74,13 @@ impl Control {
                 to_page,
             })
             .await;
+    }
+
+    /// What the Hub holds now. `None`: the loop has ended.
+    pub(crate) async fn counts(&self) -> Option<session::Counts> {
+        let (answer, counts) = oneshot::channel();
+        self.events.send(Event::Counts(answer)).await.ok()?;
+        counts.await.ok()
     }
 
     /// Ends every call and registration; returns when the SIP side has confirmed, or soon after.
@@ -139,6 +147,9 @@ pub(crate) async fn run(
             }) => {
                 pages.insert(socket, to_page);
                 hub.handle_input(Input::SocketOpened { socket, peer }, now);
+            }
+            Some(Event::Counts(answer)) => {
+                let _ = answer.send(hub.counts());
             }
             Some(Event::Stop(done)) => {
                 stopping = Some(done);

@@ -1,6 +1,6 @@
 //! Start, ready line, stop: the life of the process.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::bind::{Port, bind};
 use crate::control::{self, Control, Performers};
 use crate::dns::Resolver;
-use crate::http::{DemoValues, Pages, TlsListener, Web};
+use crate::http::{DemoValues, Metrics, Pages, TlsListener, Web};
 use crate::shard::{self, MediaEngine, ShardSettings};
 use crate::sip_net::{self, Bound};
 use crate::{addresses, certificate, pbx_net, settings};
@@ -77,6 +77,7 @@ fn init_log() {
     .fold(filter, tracing_subscriber::EnvFilter::add_directive);
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
 }
@@ -143,6 +144,12 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     let (ws_addr, wss_addr) = (ws.local_addr()?, wss.local_addr()?);
     warn_if_public(&config, &own);
 
+    let metrics = config.metrics_port.map(|number| {
+        let local = Ipv4Addr::LOCALHOST.into();
+        bind_tcp(local, port("metrics_port", number))
+    });
+    let metrics = metrics.transpose()?;
+
     let (control, queue) = Control::channel();
     let media = start_media(
         &config,
@@ -179,6 +186,15 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         pages,
         config.ws_origins.clone().unwrap_or_default(),
     );
+    let metrics_addr = match metrics {
+        Some(listener) => {
+            let addr = listener.local_addr()?;
+            let metrics = Metrics::new(control.clone(), media.handle());
+            tokio::spawn(metrics.serve(listener));
+            Some(addr)
+        }
+        None => None,
+    };
     let tls = certificate::server_config(
         config.wss_cert_file.as_deref(),
         config.wss_key_file.as_deref(),
@@ -189,8 +205,9 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     tokio::spawn(web.serve(ws));
 
     let shown = |addr: SocketAddr| shown(addr, &own);
+    let metrics = metrics_addr.map_or_else(String::new, |addr| format!(" metrics={addr}"));
     say(&format!(
-        "ringdown ready ws={} wss={} sip={} webrtc={}",
+        "ringdown ready ws={} wss={} sip={} webrtc={}{metrics}",
         shown(ws_addr),
         shown(wss_addr),
         shown(sip_addr),
@@ -229,6 +246,7 @@ fn start_media(
             config::SymmetricRtp::Auto => media::SymmetricRtp::Auto,
             config::SymmetricRtp::Strict => media::SymmetricRtp::Strict,
         },
+        here: addresses::own(&[]).into(),
         early_buffer: config.early_buffer,
         ..ShardSettings::default()
     };

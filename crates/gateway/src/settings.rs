@@ -18,7 +18,10 @@ pub(crate) fn hub_config(
     let ua = UaConfig {
         contacts: contacts(&advertised(&config.sip_advertise, own), sip_addrs),
         user_agent: config.user_agent.clone(),
-        timers: Timers::default(),
+        timers: Timers {
+            t1: config.sip_t1,
+            ..Timers::default()
+        },
         no_answer_timeout: config.no_answer_timeout,
         trusted: listed.clone(),
         targets: TargetPolicy {
@@ -33,6 +36,7 @@ pub(crate) fn hub_config(
             exclude_sip: codecs(&config.codecs_exclude_sip).context("codecs_exclude_sip")?,
             allow_outside_codecs: config.allow_outside_codecs,
         },
+        generate_av_for_ua: config.generate_av_for_ua.clone(),
         no_answer_timeout: config.no_answer_timeout,
         busy_status: match config.sip_busy_status {
             config::BusyStatus::Failed => BusyStatus::Failed,

@@ -187,6 +187,8 @@ fn twenty_calls_on_two_shards_and_a_panic_in_one_of_them() {
     assert_eq!(heard(&clients[7], b'b'), 0, "call 7 is over");
     let figures = shards.handle.figures();
     assert_eq!((figures.calls, figures.panics), (19, 1));
+    assert_eq!((figures.legs, figures.port_pairs_in_use), (19, 19));
+    assert!(figures.timers >= 19, "{figures:?}");
     assert_eq!(
         udp_ports().len(),
         udp_before + 19 * 2 + 20,
@@ -209,6 +211,13 @@ fn twenty_calls_on_two_shards_and_a_panic_in_one_of_them() {
         std::thread::park_timeout(Duration::from_millis(1));
     }
     assert_eq!(udp_ports().len(), udp_before + 20);
+    // Deadlines of calls that are over are void, and go when they come up.
+    while shards.handle.figures().timers > 0 {
+        assert!(Instant::now() < deadline, "timers stay");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    let figures = shards.handle.figures();
+    assert_eq!((figures.legs, figures.port_pairs_in_use), (0, 0));
     let failed = |e: &MediaEvent| matches!(e, MediaEvent::CallFailed { .. });
     assert_eq!(shards.collect().iter().filter(|e| failed(e)).count(), 0);
 }
@@ -423,6 +432,43 @@ fn both_address_families_share_the_one_socket() {
     });
     let ports = udp_ports();
     assert_eq!(ports.iter().filter(|p| **p == browser_port).count(), 1);
+}
+
+#[test]
+fn a_panic_outside_any_call_ends_the_calls_of_one_shard_with_words() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(2);
+    let udp_before = udp_ports().len();
+    let mut clients: Vec<_> = (0..4)
+        .map(|number| call(&mut shards, &echo, CallId(number)).0)
+        .collect();
+    drive(&mut clients, |clients| clients.iter().all(|c| c.connected));
+
+    // Placement is by turns: calls 0 and 2 are on shard 0.
+    shards.handle.panic_outside(0);
+    let mut failed = BTreeSet::new();
+    while failed.len() < 2 {
+        failed.insert(shards.wait(|event| match event {
+            MediaEvent::CallFailed {
+                call,
+                failure: MediaFailure::Panicked,
+            } => Some(*call),
+            _ => None,
+        }));
+    }
+    assert_eq!(failed, BTreeSet::from([CallId(0), CallId(2)]));
+    assert_eq!(shards.handle.figures().calls, 2);
+    assert_eq!(udp_ports().len(), udp_before + 2 * 2 + 4, "ports are free");
+    talk(&mut clients, b'a', |clients| {
+        heard(&clients[1], b'a') >= 20 && heard(&clients[3], b'a') >= 20
+    });
+    assert_eq!(heard(&clients[0], b'a'), 0, "call 0 is over");
+
+    // The shard takes new calls.
+    let (again, _) = call(&mut shards, &echo, CallId(10));
+    clients[0] = again;
+    drive(&mut clients, |clients| clients[0].connected);
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub enum Ports {
 pub struct PortPool {
     /// None: any port.
     range: Option<Range>,
+    in_use: usize,
     rng: ChaCha20Rng,
 }
 
@@ -57,7 +58,11 @@ impl PortPool {
                 resting: VecDeque::new(),
             }
         });
-        Self { range, rng }
+        Self {
+            range,
+            in_use: 0,
+            rng,
+        }
     }
 
     /// Pairs in all, None if the operating system chooses.
@@ -65,14 +70,27 @@ impl PortPool {
         self.range.as_ref().map(|range| range.pairs)
     }
 
-    /// Pairs in use, None if the operating system chooses.
-    pub fn in_use(&self) -> Option<usize> {
-        let range = self.range.as_ref()?;
-        Some(range.pairs - range.fresh.len() - range.resting.len())
+    /// Pairs in use.
+    pub fn in_use(&self) -> usize {
+        self.in_use
+    }
+
+    /// Freed pairs that rest: that nobody gets while others are free.
+    pub fn resting(&mut self, now: Instant) -> usize {
+        self.range.as_mut().map_or(0, |range| {
+            range.wake(now);
+            range.resting.len()
+        })
     }
 
     /// A random rested pair, else the one that has rested longest if that is >= 2 s, else None.
     pub fn allocate(&mut self, now: Instant) -> Option<Ports> {
+        let ports = self.take(now)?;
+        self.in_use += 1;
+        Some(ports)
+    }
+
+    fn take(&mut self, now: Instant) -> Option<Ports> {
         let Some(range) = &mut self.range else {
             return Some(Ports::Any);
         };
@@ -95,10 +113,12 @@ impl PortPool {
         if let (Some(range), Ports::Pair { rtp }) = (&mut self.range, ports) {
             let twice = range.fresh.contains(&rtp) || range.resting.iter().any(|(_, r)| *r == rtp);
             debug_assert!(!twice, "port {rtp} released twice");
-            if !twice {
-                range.resting.push_back((now, rtp));
+            if twice {
+                return;
             }
+            range.resting.push_back((now, rtp));
         }
+        self.in_use = self.in_use.saturating_sub(1);
     }
 
     /// When the next pair can be had, if none can now: what Retry-After says.

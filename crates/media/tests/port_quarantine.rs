@@ -71,6 +71,7 @@ fn it_is_among_the_free_ones_again_after_30_s() {
             pool.release(ports, almost);
         }
         let rested = start + Duration::from_secs(30);
+        assert_eq!((pool.resting(almost), pool.resting(rested)), (5, 4));
         assert_eq!(pool.allocate(rested), Some(old), "seed {seed}");
     }
 }
@@ -81,10 +82,11 @@ fn under_pressure_the_longest_rested_goes_first_and_never_before_2_s() {
     let at = |ms| start + Duration::from_millis(ms);
     let mut pool = pool(50_000, 50_005, 4);
     let pairs: Vec<_> = (0..3).map(|_| pool.allocate(start).unwrap()).collect();
-    assert_eq!(pool.in_use(), Some(3));
+    assert_eq!((pool.in_use(), pool.resting(start)), (3, 0));
     assert_eq!(pool.allocate(start), None, "exhausted");
     pool.release(pairs[2], at(0));
     pool.release(pairs[0], at(500));
+    assert_eq!((pool.in_use(), pool.resting(at(500))), (1, 2));
     assert_eq!(pool.allocate(at(1999)), None);
     assert_eq!(pool.retry_after(at(1500)), Some(Duration::from_millis(500)));
     assert_eq!(pool.allocate(at(2000)), Some(pairs[2]));
@@ -107,7 +109,9 @@ fn zero_means_any_port() {
         let mut pool = pool(from, to, 6);
         assert_eq!(pool.capacity(), None);
         assert_eq!(pool.allocate(now), Some(Ports::Any));
+        assert_eq!(pool.in_use(), 1);
         pool.release(Ports::Any, now);
+        assert_eq!((pool.in_use(), pool.resting(now)), (0, 0));
     }
     assert_eq!(pool(7, 7, 7).allocate(now), None);
 }

@@ -1,6 +1,7 @@
 //! HTTP and WebSocket on the same ports: `ws.port` plain, `wss.port` over TLS. A request with
 //! `Upgrade: websocket` on any path is a page's wire; any other GET is a page of ours.
 
+mod metrics;
 mod pages;
 mod tls;
 mod ws;
@@ -20,6 +21,7 @@ use axum::serve::{IncomingStream, Listener};
 use session::SocketId;
 use tokio::net::TcpListener;
 
+pub(crate) use metrics::Metrics;
 pub(crate) use pages::{DemoValues, Pages};
 pub(crate) use tls::TlsListener;
 

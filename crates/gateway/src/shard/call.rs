@@ -261,6 +261,10 @@ impl Call {
         self.pump(ctx);
     }
 
+    pub(super) fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
     /// When [`Call::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let legs = self

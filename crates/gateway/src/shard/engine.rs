@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, available_parallelism};
+use std::time::Instant;
 
 use media::ports::PortPool;
 use mio::{Poll, Waker};
@@ -181,6 +182,10 @@ impl MediaHandle {
         for inbox in self.inboxes.iter() {
             figures.add(inbox);
         }
+        let pool = &self.shared.ports;
+        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.port_pairs_in_use = pool.in_use();
+        figures.port_pairs_resting = pool.resting(Instant::now());
         figures
     }
 
@@ -189,7 +194,15 @@ impl MediaHandle {
     pub fn panic_in(&self, call: CallId) {
         let at = self.shared.directory.lock().get(&call).copied();
         if let Some(inbox) = at.and_then(|index| self.inboxes.get(index)) {
-            inbox.push(Item::Panic(call));
+            inbox.push(Item::Panic(Some(call)));
+        }
+    }
+
+    /// This shard panics outside any call's step. For tests of isolation only.
+    #[doc(hidden)]
+    pub fn panic_outside(&self, shard: usize) {
+        if let Some(inbox) = self.inboxes.get(shard) {
+            inbox.push(Item::Panic(None));
         }
     }
 

@@ -18,8 +18,8 @@ pub(super) enum Item {
     Command(MediaCommand),
     /// Say this event (a refusal made by the handle).
     Say(MediaEvent),
-    /// Panic in the next step of this call: for tests of isolation.
-    Panic(CallId),
+    /// Panic in the next step of this call, or outside any: for tests of isolation.
+    Panic(Option<CallId>),
     /// End the thread.
     Stop,
 }
@@ -43,13 +43,27 @@ pub(super) struct Counts {
     pub(super) refused: AtomicU64,
     pub(super) unsent: AtomicU64,
     pub(super) panics: AtomicU64,
+    /// Browser legs of the calls here; only the shard's own thread writes it.
+    pub(super) legs: AtomicUsize,
+    /// Deadlines in the heap, those that are void included.
+    pub(super) timers: AtomicUsize,
 }
 
 /// What the shards have counted so far, summed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
+    /// Shards, a thread each.
+    pub shards: usize,
     /// Calls that exist.
     pub calls: usize,
+    /// Browser legs of these.
+    pub legs: usize,
+    /// Deadlines that wait, those that became void included.
+    pub timers: usize,
+    /// RTP port pairs that calls have.
+    pub port_pairs_in_use: usize,
+    /// RTP port pairs that rest after use.
+    pub port_pairs_resting: usize,
     /// Datagrams that came to the browser sockets.
     pub from_browsers: u64,
     /// Of these, such that name no leg: unknown source, or unknown ufrag.
@@ -58,7 +72,7 @@ pub struct Figures {
     pub refused: u64,
     /// Datagrams the kernel did not take.
     pub unsent: u64,
-    /// Calls that ended by a panic.
+    /// Panics, of one call's step or of a whole shard.
     pub panics: u64,
 }
 
@@ -66,12 +80,24 @@ impl Counts {
     pub(super) fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }
+
+    /// A part of the gauge went from `before` to `after`.
+    pub(super) fn moved(gauge: &AtomicUsize, before: usize, after: usize) {
+        if after > before {
+            gauge.fetch_add(after - before, Ordering::Relaxed);
+        } else if before > after {
+            gauge.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Figures {
     pub(super) fn add(&mut self, inbox: &Inbox) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counts = &inbox.figures;
+        self.shards += 1;
+        self.legs += counts.legs.load(Ordering::Relaxed);
+        self.timers += counts.timers.load(Ordering::Relaxed);
         self.calls += inbox.calls.load(Ordering::Relaxed);
         self.from_browsers += read(&counts.from_browsers);
         self.unrouted += read(&counts.unrouted);

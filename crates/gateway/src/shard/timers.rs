@@ -16,6 +16,11 @@ impl Timers {
         self.0.push(Reverse((at, call)));
     }
 
+    /// How many wait, void ones included.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The earliest deadline, void or not.
     pub(super) fn next(&self) -> Option<Instant> {
         self.0.peek().map(|Reverse((at, _))| *at)

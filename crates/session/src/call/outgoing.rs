@@ -20,6 +20,15 @@ pub(crate) struct Order {
     pub(crate) headers: Vec<(String, String)>,
 }
 
+/// Which answer of the SIP side an SDP stands in.
+#[derive(Debug)]
+enum Said {
+    /// A 18x.
+    Provisional(u16),
+    /// The 2xx, by whom.
+    Final { user_agent: Option<String> },
+}
+
 impl Call {
     /// A call that a page makes. The caller has told TRYING; the first effect opens the SIP ports.
     #[expect(
@@ -149,7 +158,8 @@ impl Call {
                 self.tell(leg, said, Some(status), out);
                 if let Some(sdp) = sdp {
                     // An unusable provisional SDP harms nothing: the 200's counts (RFC 6337 §3.1.1).
-                    let _ = self.remote_answer(leg, &remote_tag, &sdp, rules, out);
+                    let said = Said::Provisional(status);
+                    let _ = self.remote_answer(leg, &remote_tag, &sdp, said, rules, out);
                 }
             }
             (
@@ -157,13 +167,17 @@ impl Call {
                 CallInput::Sip(Event::Answered {
                     remote_tag,
                     sdp,
+                    remote,
                     from,
                     ..
                 }),
             ) => {
                 self.signalling = Some(from.addr.ip());
                 self.state = State::Answered;
-                self.answered_by_sip(leg, &remote_tag, sdp, rules, out);
+                let said = Said::Final {
+                    user_agent: remote.user_agent,
+                };
+                self.answered_by_sip(leg, &remote_tag, sdp, said, rules, out);
             }
             (
                 State::Calling | State::Answered,
@@ -222,12 +236,13 @@ impl Call {
         leg: LegId,
         remote_tag: &str,
         sdp: Option<Bytes>,
+        said: Said,
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) {
         let known = self.streams.contains_key(remote_tag);
         let result = match sdp {
-            Some(sdp) => self.remote_answer(leg, remote_tag, &sdp, rules, out),
+            Some(sdp) => self.remote_answer(leg, remote_tag, &sdp, said, rules, out),
             // A 200 without SDP keeps what its own 183 said.
             None if known => {
                 let stream = self.stream_of(remote_tag);
@@ -261,6 +276,7 @@ impl Call {
         leg: LegId,
         remote_tag: &str,
         body: &[u8],
+        said: Said,
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) -> Result<(), Cause> {
@@ -286,7 +302,11 @@ impl Call {
             );
             return Err(cause);
         }
-        let plan = sdp::plan_outgoing(offer, ours, &answer).map_err(|error| cause::plan(&error))?;
+        let mut plan =
+            sdp::plan_outgoing(offer, ours, &answer).map_err(|error| cause::plan(&error))?;
+        if let Some(why) = self.why_video_is_kept(said, rules) {
+            plan.keep_video(offer, ours, &why);
+        }
         let first = self.plans.is_empty();
         let stream = self.stream_of(remote_tag);
         self.plans.insert(stream, plan.clone());
@@ -314,6 +334,27 @@ impl Call {
             out.push(Effect::Arm(CallAlarm::MediaOwes, rules.media_timeout));
         }
         Ok(())
+    }
+
+    /// Protocol R16: when the page's video is accepted although this SDP of the SIP side has none. A
+    /// page that is refused video hears at once; one that was promised it hears at its first picture.
+    fn why_video_is_kept(&self, said: Said, rules: &CallRules) -> Option<String> {
+        let is_up = |plan: &sdp::Plan| {
+            let mut media = plan.media.iter();
+            media.any(|media| media.kind == MediaKind::Video && media.accepted)
+        };
+        if self.plans.values().any(is_up) {
+            return Some("the page has been answered with video".into());
+        }
+        match said {
+            Said::Provisional(status) => Some(format!("{status} is not the final answer")),
+            Said::Final { user_agent } => {
+                rules.generates_video_for(user_agent.as_deref()).then(|| {
+                    let peer = user_agent.unwrap_or_else(|| "a peer without a name".into());
+                    format!("generate_av_for_ua is set for {peer}")
+                })
+            }
+        }
     }
 
     fn establish(&mut self, leg: LegId, out: &mut Vec<Effect>) {
