@@ -1,11 +1,17 @@
 //! Calls over IPv6: all the way, and with IPv6 on the browser's side alone.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use tests::folder::case;
-use tests::server::{body, header};
+use tests::kamailio::USERS;
+use tests::ports;
+use tests::ringdown::Ringdown;
+use tests::server::{Server, answer, body, header};
 use tests::voice_line::VoiceLine;
+use tests::wire::Wire;
 
 /// The INVITE that the phone got from us, as it logged it.
 fn invite_at_the_phone(line: &VoiceLine) -> Result<String> {
@@ -110,5 +116,72 @@ fn an_ipv6_browser_and_an_ipv4_phone() {
         line.talk()?;
         line.page_hangs_up()?;
         line.page.check_no_problems()
+    });
+}
+
+/// What a server and a page read: brackets in URIs and Via, none anywhere else.
+#[test]
+fn the_texts_on_both_wires() {
+    const SOON: Duration = Duration::from_secs(10);
+    case(|folder| {
+        let addr = SocketAddr::from((Ipv6Addr::LOCALHOST, ports::free(2)?));
+        let server = Server::start_on(addr, false)?;
+        let settings = [
+            ("ip", "::1"),
+            ("ip_local", "::1"),
+            ("sip_targets", "::1/128"),
+        ];
+        let ringdown = Ringdown::serve(folder, &settings)?;
+        let ours = format!("[::1]:{}", ringdown.sip.port());
+        let fields = [
+            ("sipDomain", json!("::1")),
+            ("sipProxy", json!(format!("[::1]:{}", addr.port()))),
+        ];
+        let mut page = Wire::connect(ringdown.ws, USERS[0], &fields)?;
+        let (register, from) = server.datagram("REGISTER sip:[::1] SIP/2.0", SOON)?;
+        ensure!(from == ringdown.sip, "{from}");
+        let via = header(&register, "Via").context("no Via")?;
+        ensure!(via.starts_with(&format!("SIP/2.0/UDP {ours};")), "{via}");
+        let to = header(&register, "To").context("no To")?;
+        ensure!(to == "<sip:10005@[::1]>", "{to}");
+        let contact = header(&register, "Contact").context("no Contact")?;
+        ensure!(contact.contains(&format!("@{ours}>")), "{contact}");
+        let ok = answer(&register, "200 OK", &[&format!("Contact: {contact}")], "");
+        server.udp.send_to(ok.as_bytes(), from)?;
+        page.next("registered", SOON)?;
+
+        let uri = contact.split(['<', '>']).nth(1).context("no URI")?;
+        let sdp = "v=0\r\no=phone 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\n\
+                   m=audio 43000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
+        let invite = format!(
+            "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP [::1]:{port};branch=z9hG4bK6;rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:20001@[::1]>;tag=six\r\nTo: <sip:10005@[::1]>\r\nCall-ID: six\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:20001@[::1]:{port}>\r\nContent-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{sdp}",
+            port = addr.port(),
+            length = sdp.len(),
+        );
+        server.udp.send_to(invite.as_bytes(), from)?;
+        let (trying, _) = server.datagram("SIP/2.0 100 ", SOON)?;
+        let via = header(&trying, "Via").context("no Via")?;
+        let received = format!(";rport={};received=::1", addr.port());
+        ensure!(via.contains(&received), "{via}");
+        let offer = page.next("setRemoteSDP", SOON)?;
+        let offer = offer[1].as_str().context("no SDP")?;
+        let candidate = format!(" ::1 {} typ host", ringdown.webrtc.port());
+        let candidates: Vec<&str> = offer
+            .lines()
+            .filter(|l| l.starts_with("a=candidate:"))
+            .collect();
+        ensure!(
+            !candidates.is_empty() && candidates.iter().all(|line| line.contains(" ::1 ")),
+            "{candidates:?}"
+        );
+        ensure!(
+            candidates.iter().any(|line| line.contains(&candidate)),
+            "{candidates:?}"
+        );
+        ensure!(offer.lines().any(|line| line == "c=IN IP6 ::1"), "{offer}");
+        ensure!(!offer.contains("[::1]"), "{offer}");
+        Ok(())
     });
 }

@@ -32,6 +32,15 @@ pub enum Family {
     V6,
 }
 
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
 impl Family {
     /// That of an address.
     pub(crate) fn of(ip: IpAddr) -> Self {
@@ -242,16 +251,10 @@ impl fmt::Display for MediaFailure {
             Self::NoPorts => f.write_str(
                 "No free RTP port: widen media_port_from..media_port_to, or try again later.",
             ),
-            Self::NoAddress(family) => {
-                let family = match family {
-                    Family::V4 => "IPv4",
-                    Family::V6 => "IPv6",
-                };
-                write!(
-                    f,
-                    "This server has no {family} address for media, which the SIP side needs (settings ip and media_advertise)."
-                )
-            }
+            Self::NoAddress(family) => write!(
+                f,
+                "This server has no {family} address for media, which the SIP side needs (settings ip and media_advertise)."
+            ),
             Self::BadSdp(why) => write!(f, "The browser's SDP cannot be used: {why}"),
             Self::Ice => f.write_str("Failed by ICE error"),
             Self::Dtls(why) => write!(f, "Failed by DTLS error: {why}"),

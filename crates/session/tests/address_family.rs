@@ -178,3 +178,39 @@ fn a_family_that_media_lacks_is_refused_in_words() {
         "This server has no IPv6 address for media, which the SIP side needs (settings ip and media_advertise)."
     );
 }
+
+/// Whoever answers in the other family would hear nothing, and not be heard.
+#[test]
+fn an_answer_in_the_other_family_ends_the_call_in_words() {
+    let mut w = world(None);
+    let page = guest(&mut w, "127.0.0.1", "");
+    w.say(page, call("c1", "10005", BROWSER_AUDIO));
+    let invite = w.expect_sip("INVITE");
+    let v6 = PHONE_SDP.replace("IN IP4 127.0.0.1", "IN IP6 2001:db8::7");
+    w.respond(&invite, "183 Session Progress", "phone", &v6);
+    w.respond(&invite, "200 OK", "phone", &v6);
+    w.expect_sip("ACK");
+    w.expect_sip("BYE");
+    let frames = w.frames(page);
+    let finish = frames.last().unwrap();
+    assert_eq!(finish["message"], "finish");
+    assert_eq!(
+        finish["data"][0]["info"],
+        "The SIP side answered with an IPv6 address for media, and this call goes over IPv4: nothing could be heard."
+    );
+}
+
+/// A peer on hold says `0.0.0.0` (RFC 2543), whatever its family.
+#[test]
+fn an_unspecified_address_says_nothing_about_the_family() {
+    let mut w = world(None);
+    let page = guest(&mut w, "127.0.0.1", "");
+    w.say(page, call("c1", "10005", BROWSER_AUDIO));
+    let invite = w.expect_sip("INVITE");
+    let held = PHONE_SDP.replace("IN IP4 127.0.0.1", "IN IP6 ::");
+    w.respond(&invite, "200 OK", "phone", &held);
+    assert_eq!(
+        w.told(page).last().map(String::as_str),
+        Some("talk:ESTABLISHED")
+    );
+}

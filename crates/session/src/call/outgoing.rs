@@ -289,6 +289,19 @@ impl Call {
             cause.text = format!("The SIP side's SDP cannot be used: {why}.");
             cause
         })?;
+        let local = self.local.first().map(|media| Family::of(media.rtp.ip()));
+        let remote = family_of_media(&answer);
+        if let (Some(local), Some(remote)) = (local, remote)
+            && local != remote
+        {
+            let mut cause = cause::media(&crate::media::MediaFailure::NoAddress(remote));
+            cause.side = sip::Side::Sip;
+            cause.text = format!(
+                "The SIP side answered with an {remote} address for media, and this call goes over {local}: \
+                 nothing could be heard."
+            );
+            return Err(cause);
+        }
         let mut plan =
             sdp::plan_outgoing(offer, ours, &answer).map_err(|error| cause::plan(&error))?;
         if let Some(why) = self.why_video_is_kept(said, rules) {
@@ -348,4 +361,11 @@ impl Call {
         self.state = State::Established;
         self.tell(leg, CallStatus::Established, Some(200), out);
     }
+}
+
+/// The family that a description wants media in; `None` for one on hold in the old way (`c=IN IP4 0.0.0.0`).
+fn family_of_media(sdp: &Description) -> Option<Family> {
+    let mut taken = sdp.media.iter().filter(|media| !media.rejected());
+    let addr = taken.find_map(|media| media.addr).or(sdp.addr)?;
+    (!addr.is_unspecified()).then(|| Family::of(addr.to_canonical()))
 }
