@@ -11,20 +11,21 @@ use crate::ringdown::Ringdown;
 use crate::wait;
 
 /// What every call has; all zero as soon as the last one is over.
-const OF_CALLS: [&str; 6] = [
+const OF_CALLS: [&str; 5] = [
     "ringdown_calls",
     "ringdown_call_legs",
     "ringdown_media_calls",
     "ringdown_media_legs",
-    "ringdown_media_timers",
     "ringdown_rtp_port_pairs{state=\"in_use\"}",
 ];
 
-/// How many of [`OF_ALL`] are SIP's.
-const OF_SIP: usize = 4;
+/// How many of [`OF_ALL`] are of calls that are over.
+const OF_OVER: usize = 5;
 
-/// What SIP transactions leave for a while (RFC 3261 table 4), and what pages have.
-const OF_ALL: [&str; 9] = [
+/// What SIP transactions leave for a while (RFC 3261 table 4), deadlines that are void and wait to come up, and what
+/// pages have.
+const OF_ALL: [&str; 10] = [
+    "ringdown_media_timers",
     "ringdown_sip_dialogs",
     "ringdown_sip_transactions{role=\"client\"}",
     "ringdown_sip_transactions{role=\"server\"}",
@@ -88,7 +89,7 @@ pub fn calls_are_over(ringdown: &Ringdown, limit: Duration) -> Result<()> {
 
 /// Waits until calls have left nothing behind in SIP either, while a page that is not registered is still there.
 pub fn only_pages_are_left(ringdown: &Ringdown, limit: Duration) -> Result<()> {
-    let names: Vec<&'static str> = OF_CALLS.iter().chain(&OF_ALL[..OF_SIP]).copied().collect();
+    let names: Vec<&'static str> = OF_CALLS.iter().chain(&OF_ALL[..OF_OVER]).copied().collect();
     zero(ringdown, &names, limit)
 }
 

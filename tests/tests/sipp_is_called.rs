@@ -218,7 +218,7 @@ fn answers_out_of_order_and_repeated_are_told_once_each() {
         talk(line, id)?;
         line.page()?.wait_for(id, "FINISH", SOON)?;
         let statuses = line.page()?.statuses(id)?;
-        // The second 180 came after a 183: it rings again.
+        // The last 180 came after a 183: it rings again.
         let expected = [
             "TRYING",
             "RING",
