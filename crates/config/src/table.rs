@@ -239,7 +239,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_targets" = "",
         "addresses, networks such as 10.0.0.0/8, and DNS names, separated by commas",
         set!(sip_targets, |text| value::targets(text).map(Some)),
-        "Whom we send SIP to and trust as a source of it, and nobody else. Default: public, RFC 1918 and ULA unicast addresses; loopback, unspecified, link-local, multicast and broadcast are refused in every form of writing."
+        "Whom we send SIP to and trust as a source of it, and nobody else. Where the SIP server adds no Record-Route the networks of the phones belong here, too: ACK and BYE go to them. Default: public, RFC 1918 and ULA unicast addresses; loopback, unspecified, link-local, multicast and broadcast are refused in every form of writing."
     ),
     key!(
         Sip,
