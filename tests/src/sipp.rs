@@ -1,6 +1,6 @@
 //! A SIP peer that follows a script: SIPp, any number of calls, each checked by SIPp itself.
 //!
-//! The scripts are `tests/peers/*.xml`, those with `@...@` in them after a little printing: see [`parts`].
+//! The scripts are `tests/peers/*.xml`, those with `@...@` in them after a little printing (`sipp/parts.rs`).
 
 mod parts;
 
