@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result, ensure};
 use tests::audio;
 use tests::browser::Engine;
 use tests::capture::Side;
@@ -110,6 +110,55 @@ fn a_muted_page_is_silent_and_heard_again() {
             "silent from {silence:?} on: {clear:?}"
         );
         check(&mut line, &["PCMU/8000"])
+    });
+}
+
+/// No microphone, no camera: the page hears and sees the phone, which gets silence.
+#[test]
+fn a_page_that_only_listens() {
+    case(|folder| {
+        let mut line = Line::up(folder, firefox())?;
+        line.page.click("#listenOnly")?;
+        line.page_dials()?;
+        let from = line.page.now()?;
+        line.page.listen(3.0)?;
+        line.phone.hear_steadily(2.0, SOON)?;
+        line.page.watch(from, 20, SOON)?;
+        line.phone.event("CALL_RTCP", SOON)?;
+        line.page_hangs_up()?;
+        let (page, phone) = (line.page.heard()?, line.phone.heard()?);
+        audio::check_heard(&page, line.phone_tone, line.page_tone).map_err(Error::msg)?;
+        let silence = audio::longest_silence(&phone);
+        ensure!(
+            silence.seconds() > 2.0,
+            "nobody spoke, and yet heard: {silence:?}"
+        );
+        line.page.check_no_problems()?;
+        let trace = line.trace()?;
+        trace.check()?;
+        trace.check_media("opus/48000")
+    });
+}
+
+#[test]
+fn the_page_shows_what_it_sends() {
+    case(|folder| {
+        let mut line = Line::up(folder, firefox())?;
+        line.page_dials()?;
+        for number in [
+            "videoStatBytesSent",
+            "videoStatPacketsSent",
+            "videoStatFramesEncoded",
+        ] {
+            let grows = format!("Number(document.querySelector('#{number}').textContent) > 20");
+            line.page.wait_true(&grows, SOON)?;
+        }
+        for number in ["audioStatBytesSent", "audioStatPacketsSent"] {
+            let grows = format!("Number(document.querySelector('#{number}').textContent) > 100");
+            line.page.wait_true(&grows, SOON)?;
+        }
+        line.page_hangs_up()?;
+        line.page.check_no_problems()
     });
 }
 
