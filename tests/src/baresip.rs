@@ -92,20 +92,10 @@ impl Baresip {
             .lines()
             .filter(|line| phone.colour.is_some() || !video(line));
         let config = lines.map(|line| format!("{line}\n")).collect::<String>();
-        let config = if phone.proxy.is_ipv6() {
-            config
-                .replace("127.0.0.1:@SIP_PORT@", "[::1]:@SIP_PORT@")
-                .replace(
-                    "net_interface           127.0.0.1",
-                    "net_interface           ::1",
-                )
-        } else {
-            config
-        };
         let config = config
             .replace("@DIR@", &inner.display().to_string())
             .replace("@ADDRESS@", &address.to_string())
-            .replace("@SIP_PORT@", &sip.to_string())
+            .replace("@LISTEN@", &SocketAddr::new(address, sip).to_string())
             .replace("@CTRL_PORT@", &(sip + 2).to_string())
             .replace("@RTP_FROM@", &rtp.to_string())
             .replace("@RTP_TO@", &(rtp + 39).to_string());

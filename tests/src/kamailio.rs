@@ -65,23 +65,18 @@ pub struct Kamailio {
 }
 
 impl Kamailio {
-    /// Starts it with its files in `folder` and waits until it answers OPTIONS.
+    /// Starts it at a free port with its files in `folder` and waits until it answers OPTIONS.
     pub fn start(folder: &Folder) -> Result<Self> {
-        Self::with(folder, Role::default())
+        Self::start_on(folder, SocketAddr::new(netns::address(), ports::free(2)?))
     }
 
-    /// The same at a given address: where one has been before, or at `[::1]`.
+    /// The same at a given address: where one has been before.
     pub fn start_on(folder: &Folder, addr: SocketAddr) -> Result<Self> {
-        Self::with_on(folder, Role::default(), addr)
+        Self::with(folder, Role::default(), addr)
     }
 
-    /// [`Self::start`] with another role.
-    pub fn with(folder: &Folder, role: Role) -> Result<Self> {
-        let addr = SocketAddr::from((netns::address(), ports::free(2)?));
-        Self::with_on(folder, role, addr)
-    }
-
-    fn with_on(folder: &Folder, role: Role, addr: SocketAddr) -> Result<Self> {
+    /// The same in another role.
+    pub fn with(folder: &Folder, role: Role, addr: SocketAddr) -> Result<Self> {
         let inner = folder.inner("kamailio")?;
         let users = USERS
             .map(|user| format!("  $sht(password=>{})=\"{}\";", user.name, user.password))

@@ -33,7 +33,6 @@ pub mod sipp;
 pub mod sipp_line;
 pub mod sockets;
 pub mod tone;
-pub mod voice_line;
 pub mod wait;
 pub mod wav;
 pub mod web_server;

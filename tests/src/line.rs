@@ -1,5 +1,6 @@
 //! Everything between a page and a SIP phone, up and registered: browser, Ringdown, Kamailio, baresip.
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -9,15 +10,14 @@ use crate::audio;
 use crate::baresip::{Baresip, Phone};
 use crate::browser::{Browser, Engine};
 use crate::capture::{Capture, Ports, Trace};
+use crate::conversation::Conversation;
 use crate::folder::Folder;
 use crate::kamailio::{Kamailio, Role, USERS, User};
 use crate::netns;
 use crate::page::PhonePage;
-use crate::picture::Colour;
 use crate::ports;
 use crate::ringdown::Ringdown;
 use crate::rtpengine::Rtpengine;
-use crate::tone::Tone;
 
 const SOON: Duration = Duration::from_secs(10);
 const OUR_MEDIA_PORTS: u16 = 20;
@@ -44,6 +44,12 @@ pub struct Setup {
     pub record_route: bool,
     /// Whether the proxy has an rtpengine through which all RTP goes.
     pub relay: bool,
+    /// Where the proxy lives; the phone lives there, too, if it is IPv6.
+    pub proxy_at: IpAddr,
+    /// What stands in the page's proxy field, instead of the proxy's address.
+    pub proxy_field: Option<&'static str>,
+    /// Settings of the server, before those of [`Line::up`].
+    pub settings: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Setup {
@@ -56,6 +62,22 @@ impl Default for Setup {
             phone_answers: true,
             record_route: true,
             relay: false,
+            proxy_at: netns::address(),
+            proxy_field: None,
+            settings: &[],
+        }
+    }
+}
+
+impl Setup {
+    /// Voice alone: our Phone page, PCMA.
+    #[must_use]
+    pub fn voice() -> Self {
+        Self {
+            page: "phone",
+            audio_codecs: "PCMA",
+            video_codecs: "",
+            ..Self::default()
         }
     }
 }
@@ -77,51 +99,48 @@ pub struct Line {
     pub relay: Option<Rtpengine>,
     /// Our RTP and RTCP ports.
     pub our_media: RangeInclusive<u16>,
-    /// What the page's microphone hears.
-    pub page_tone: Tone,
-    /// What the phone's microphone hears.
-    pub phone_tone: Tone,
-    page_colour: Colour,
-    phone_colour: Colour,
+    /// What they say and show.
+    pub conversation: Conversation,
     capture: Option<Capture>,
 }
 
 impl Line {
     /// Starts everything.
     pub fn up(folder: &Folder, setup: Setup) -> Result<Self> {
-        let (page_tone, phone_tone) = Tone::pick_two();
-        let (page_colour, phone_colour) = Colour::pick_two();
+        let conversation = Conversation::pick();
         let relay = setup.relay.then(|| Rtpengine::start(folder)).transpose()?;
         let role = Role {
             record_route: setup.record_route,
             relay: relay.as_ref().map(|relay| relay.control),
         };
-        let proxy = Kamailio::with(folder, role)?;
+        let proxy_at = SocketAddr::new(setup.proxy_at, ports::free(2)?);
+        let proxy = Kamailio::with(folder, role, proxy_at)?;
         let phone = Phone {
             user: PHONE,
             proxy: proxy.addr,
-            tone: phone_tone,
-            colour: (!setup.video_codecs.is_empty()).then_some(phone_colour),
+            tone: conversation.phone_tone,
+            colour: (!setup.video_codecs.is_empty()).then_some(conversation.phone_colour),
             answers: setup.phone_answers,
             audio_codecs: setup.audio_codecs,
             video_codecs: setup.video_codecs,
         };
-        let phone = Baresip::start_at(netns::second_address(), folder, &phone)?;
+        let phone_at = match setup.proxy_at {
+            IpAddr::V4(_) => netns::second_address(),
+            v6 => v6,
+        };
+        let phone = Baresip::start_at(phone_at, folder, &phone)?;
         let first = ports::free(OUR_MEDIA_PORTS)?;
         let our_media = first..=first + OUR_MEDIA_PORTS - 1;
         let (from, to) = (our_media.start().to_string(), our_media.end().to_string());
-        let ringdown = Ringdown::serve(
-            folder,
-            &[
-                ("media_port_from", &from),
-                ("media_port_to", &to),
-                // As a server has it that nobody has told anything: all sockets open to all, loopback among the addresses,
-                // RFC 1918 addresses may be called, and none is trusted for being one.
-                ("ip_local", ""),
-                ("ip", &format!("{},127.0.0.1", netns::address())),
-                ("sip_targets", ""),
-            ],
-        )?;
+        // As a server has it that nobody has told anything: all sockets open to all, loopback among the addresses, RFC 1918
+        // addresses may be called, and none is trusted for being one.
+        let own = format!("{},127.0.0.1", netns::address());
+        let untold = [("ip_local", ""), ("ip", own.as_str()), ("sip_targets", "")];
+        let told = |key: &str| setup.settings.iter().any(|(told, _)| *told == key);
+        let mut settings = vec![("media_port_from", from.as_str()), ("media_port_to", &to)];
+        settings.extend(untold.iter().filter(|(key, _)| !told(key)));
+        settings.extend(setup.settings);
+        let ringdown = Ringdown::serve(folder, &settings)?;
         let relayed = relay.as_ref().map(|relay| relay.media.clone());
         let watched = Ports {
             our_sip: vec![ringdown.sip.port()],
@@ -138,10 +157,14 @@ impl Line {
             setup.engine,
             folder,
             &url,
-            page_tone,
-            page_colour,
+            conversation.page_tone,
+            conversation.page_colour,
         )?);
-        page.register(PAGE, &proxy)?;
+        page.account(PAGE, proxy.addr)?;
+        if let Some(field) = setup.proxy_field {
+            page.fill("#sipOutboundProxy", field)?;
+        }
+        page.connect()?;
         Ok(Self {
             page,
             phone,
@@ -149,10 +172,7 @@ impl Line {
             proxy,
             relay,
             our_media,
-            page_tone,
-            phone_tone,
-            page_colour,
-            phone_colour,
+            conversation,
             capture: Some(capture),
         })
     }
@@ -189,35 +209,16 @@ impl Line {
         Ok(())
     }
 
-    /// 20 decoded pictures at each end since `from` on the page's recording: of the other's colour, and moving.
+    /// Decoded pictures at each end since `from` on the page's recording: of the other's colour, and moving.
     pub fn see_each_other(&mut self, from: f64) -> Result<()> {
-        let frames = self.page.watch(from, 20, SOON)?;
-        let coloured = frames
-            .iter()
-            .filter(|frame| frame.mean.is_near(self.phone_colour));
-        let (coloured, all) = (coloured.count(), frames.len());
-        ensure!(
-            coloured >= 20,
-            "{coloured} of {all} pictures at the page are {:?}: {frames:?}",
-            self.phone_colour
-        );
-        let moves = frames.iter().filter(|frame| frame.change > 0.2).count();
-        ensure!(moves >= 10, "the page's picture stands still");
-        let stills = self.phone.stills(20, SOON)?;
-        for still in &stills {
-            ensure!(
-                still.mean.is_near(self.page_colour),
-                "{:?} arrived as {:?}",
-                self.page_colour,
-                still.mean
-            );
-        }
-        let pairs = stills.windows(2);
-        let moves = pairs
-            .filter(|pair| pair[0].difference(&pair[1]) > 0.2)
-            .count();
-        ensure!(moves >= 10, "the phone's picture stands still");
-        Ok(())
+        self.conversation.see(&mut self.page, &mut self.phone, from)
+    }
+
+    /// Both hear the other and not themselves; then both are muted, and hear silence.
+    pub fn talk_and_mute(&mut self) -> Result<()> {
+        let mute = |page: &mut Browser| page.click("#muteAudioToggle");
+        self.conversation
+            .hold(&mut self.page, &mut self.phone, mute)
     }
 
     /// The page hangs up, and the phone hears of it.
@@ -236,9 +237,14 @@ impl Line {
     /// What was recorded at both ends: the other's tone, and nothing of one's own. The page did not complain.
     pub fn check_sound(&mut self) -> Result<()> {
         let (page, phone) = (self.page.heard()?, self.phone.heard()?);
+        let Conversation {
+            page_tone,
+            phone_tone,
+            ..
+        } = self.conversation;
         for (who, heard, other, own) in [
-            ("page", page, self.phone_tone, self.page_tone),
-            ("phone", phone, self.page_tone, self.phone_tone),
+            ("page", page, phone_tone, page_tone),
+            ("phone", phone, page_tone, phone_tone),
         ] {
             let heard = audio::check_heard(&heard, other, own).map_err(Error::msg);
             heard.with_context(|| format!("at the {who}"))?;

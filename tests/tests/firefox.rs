@@ -100,7 +100,7 @@ fn a_muted_page_is_silent_and_heard_again() {
         line.phone.hear(2.0, SOON)?;
         line.page_hangs_up()?;
         let heard = line.phone.heard()?;
-        let clear = audio::clear_stretches(&heard, line.page_tone, 0.060);
+        let clear = audio::clear_stretches(&heard, line.conversation.page_tone, 0.060);
         let silence = audio::longest_silence(&heard);
         ensure!(silence.seconds() > 1.0, "muted, and yet heard: {clear:?}");
         ensure!(
@@ -127,7 +127,12 @@ fn a_page_that_only_listens() {
         line.phone.event("CALL_RTCP", SOON)?;
         line.page_hangs_up()?;
         let (page, phone) = (line.page.heard()?, line.phone.heard()?);
-        audio::check_heard(&page, line.phone_tone, line.page_tone).map_err(Error::msg)?;
+        audio::check_heard(
+            &page,
+            line.conversation.phone_tone,
+            line.conversation.page_tone,
+        )
+        .map_err(Error::msg)?;
         let silence = audio::longest_silence(&phone);
         ensure!(
             silence.seconds() > 2.0,

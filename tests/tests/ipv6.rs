@@ -7,14 +7,14 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tests::folder::case;
 use tests::kamailio::USERS;
+use tests::line::{Line, Setup};
 use tests::ports;
 use tests::ringdown::Ringdown;
 use tests::server::{Server, answer, body, header};
-use tests::voice_line::VoiceLine;
 use tests::wire::Wire;
 
 /// The INVITE that the phone got from us, as it logged it.
-fn invite_at_the_phone(line: &VoiceLine) -> Result<String> {
+fn invite_at_the_phone(line: &Line) -> Result<String> {
     let log = line.phone.log().replace('\r', "").replace('\n', "\r\n");
     let start = log
         .find("INVITE sip:10005")
@@ -41,18 +41,35 @@ fn check_sdp(invite: &str, family: &str, ip: IpAddr) -> Result<()> {
     Ok(())
 }
 
+/// Everything between page and phone on `::1`.
+fn all_ipv6() -> Setup {
+    Setup {
+        proxy_at: IpAddr::V6(Ipv6Addr::LOCALHOST),
+        settings: &[
+            ("ip", "::1"),
+            ("ip_local", "::1"),
+            ("sip_targets", "::1/128"),
+        ],
+        ..Setup::voice()
+    }
+}
+
+/// Both were heard, and tshark finds no fault.
+fn check_packets(line: &mut Line) -> Result<()> {
+    line.check_sound()?;
+    let trace = line.trace()?;
+    trace.check()?;
+    trace.check_media("PCMA/8000")
+}
+
 #[test]
 fn ipv6_on_both_legs() {
     case(|folder| {
         let here = IpAddr::V6(Ipv6Addr::LOCALHOST);
-        let settings = [
-            ("ip", "::1"),
-            ("ip_local", "::1"),
-            ("sip_targets", "::1/128"),
-        ];
-        let mut line = VoiceLine::up(folder, here, &settings, None)?;
+        let mut line = Line::up(folder, all_ipv6())?;
         line.page_dials()?;
         line.talk()?;
+        line.check_sound()?;
         line.phone_hangs_up()?;
         let invite = invite_at_the_phone(&line)?;
         check_sdp(&invite, "IP6", here)?;
@@ -71,7 +88,7 @@ fn ipv6_on_both_legs() {
         line.phone_dials()?;
         line.talk()?;
         line.page_hangs_up()?;
-        line.page.check_no_problems()
+        check_packets(&mut line)
     });
 }
 
@@ -79,17 +96,16 @@ fn ipv6_on_both_legs() {
 #[test]
 fn ipv6_and_tcp_by_the_proxy_field() {
     case(|folder| {
-        let here = IpAddr::V6(Ipv6Addr::LOCALHOST);
-        let settings = [
-            ("ip", "::1"),
-            ("ip_local", "::1"),
-            ("sip_targets", "::1/128"),
-        ];
-        let mut line = VoiceLine::up(folder, here, &settings, Some("sip:[::1];transport=tcp"))?;
+        let setup = Setup {
+            proxy_field: Some("sip:[::1];transport=tcp"),
+            ..all_ipv6()
+        };
+        let mut line = Line::up(folder, setup)?;
         line.page_dials()?;
         line.talk()?;
+        line.check_sound()?;
         line.phone_hangs_up()?;
-        line.page.check_no_problems()
+        check_packets(&mut line)
     });
 }
 
@@ -97,14 +113,19 @@ fn ipv6_and_tcp_by_the_proxy_field() {
 fn an_ipv6_browser_and_an_ipv4_phone() {
     case(|folder| {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let settings = [
-            ("ip", "::1,127.0.0.1"),
-            ("ip_local", "::"),
-            ("webrtc_advertise", "::1"),
-        ];
-        let mut line = VoiceLine::up(folder, here, &settings, None)?;
+        let setup = Setup {
+            settings: &[
+                ("ip", "::1,127.0.0.1"),
+                ("ip_local", "::"),
+                ("webrtc_advertise", "::1"),
+                ("sip_targets", "127.0.0.0/8"),
+            ],
+            ..Setup::voice()
+        };
+        let mut line = Line::up(folder, setup)?;
         line.page_dials()?;
         line.talk()?;
+        line.check_sound()?;
         line.phone_hangs_up()?;
         check_sdp(&invite_at_the_phone(&line)?, "IP4", here)?;
         let url = line.page.evaluate("location.host")?;
@@ -115,7 +136,7 @@ fn an_ipv6_browser_and_an_ipv4_phone() {
         line.phone_dials()?;
         line.talk()?;
         line.page_hangs_up()?;
-        line.page.check_no_problems()
+        check_packets(&mut line)
     });
 }
 

@@ -36,17 +36,8 @@ fn call(line: &mut Line, codecs: &[&str], dial: fn(&mut Line) -> Result<()>) -> 
 #[test]
 fn outgoing_voice() {
     case(|folder| {
-        let setup = Setup {
-            page: "phone",
-            audio_codecs: "PCMA",
-            video_codecs: "",
-            ..Setup::default()
-        };
-        let trace = call(
-            &mut Line::up(folder, setup)?,
-            &["PCMA/8000"],
-            Line::page_dials,
-        )?;
+        let mut line = Line::up(folder, Setup::voice())?;
+        let trace = call(&mut line, &["PCMA/8000"], Line::page_dials)?;
         for line in ["REGISTER", "INVITE", "ACK", "BYE"] {
             let ours = trace
                 .packets
