@@ -33,6 +33,8 @@ pub struct Script<'a> {
     pub lost_percent: u32,
     /// It takes each packet as it comes, and says nothing twice by itself.
     pub literal: bool,
+    /// It passes over messages that the script does not expect.
+    pub lenient: bool,
     /// It gives up after this.
     pub limit: Duration,
     /// What `@name@` in the script stands for.
@@ -50,6 +52,7 @@ impl<'a> Script<'a> {
             per_second: 10,
             lost_percent: 0,
             literal: false,
+            lenient: false,
             limit: Duration::from_secs(60),
             words: &[],
         }
@@ -113,7 +116,7 @@ impl Sipp {
         if script.calls <= WRITTEN {
             command.args(["-trace_msg", "-message_file", "messages.txt"]);
         }
-        if script.lost_percent > 0 {
+        if script.lenient || script.lost_percent > 0 {
             // SIPp does not know a repeated request again when its own answer was one of the lost ones.
             command.args(["-default_behaviors", "bye,pingreply"]);
         }
