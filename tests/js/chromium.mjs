@@ -29,6 +29,7 @@ export function launch(folder) {
     headless: true,
     pipe: true,
     userDataDir: folder,
+    acceptInsecureCerts: true, // the server's certificate is its own
     args: FLAGS,
   });
 }

@@ -43,16 +43,21 @@ function devices({ tone, colour, recorder }) {
 
   // The browser is still asked, so that a wrong device or a denied permission fails as it would for a person.
   const native = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+  const exchanged = (asked) => {
+    for (const track of asked.getTracks()) {
+      asked.removeTrack(track);
+      track.stop();
+      asked.addTrack(track.kind === 'audio' ? microphone() : camera());
+    }
+    return asked;
+  };
   if (native !== undefined) {
-    navigator.mediaDevices.getUserMedia = async (constraints) => {
-      const asked = await native(constraints);
-      for (const track of asked.getTracks()) {
-        asked.removeTrack(track);
-        track.stop();
-        asked.addTrack(track.kind === 'audio' ? microphone() : camera());
-      }
-      return asked;
-    };
+    navigator.mediaDevices.getUserMedia = async (constraints) => exchanged(await native(constraints));
+  }
+  // The way of before 2017, which the adapter in the published WebSDK still goes.
+  const old = navigator.webkitGetUserMedia?.bind(navigator);
+  if (old !== undefined) {
+    navigator.webkitGetUserMedia = (constraints, done, failed) => old(constraints, (asked) => done(exchanged(asked)), failed);
   }
 
   // The ear: every remote track of every connection, from the moment it is there.
@@ -144,6 +149,9 @@ function devices({ tone, colour, recorder }) {
 
     /** The SDP of the newest connection, both sides. */
     descriptions: () => [connections.at(-1)?.localDescription?.sdp, connections.at(-1)?.remoteDescription?.sdp],
+
+    /** Presses keys in the newest connection: telephone events (RFC 4733) in its audio. */
+    press: (keys) => connections.at(-1).getSenders().find((sender) => sender.dtmf)?.dtmf.insertDTMF(keys, 120, 100),
 
     /** RTP statistics of the newest connection, one object for each stream. */
     stats: async () => {

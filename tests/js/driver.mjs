@@ -7,7 +7,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
-import { beside, launch } from './chromium.mjs';
+import { beside } from './chromium.mjs';
 import { wav } from './wav.mjs';
 
 // Answered here, never by the network: the recorder's worklet, beside whatever page is open (so that the page's own
@@ -15,7 +15,9 @@ import { wav } from './wav.mjs';
 const RECORDER = '/__test/recorder.js';
 const OWN_HOST = 'test.localhost';
 
-const browser = await launch(process.argv[2]);
+const [folder, engine] = process.argv.slice(2);
+const { launch } = await import(`./${engine}.mjs`);
+const browser = await launch(folder);
 const page = await browser.newPage();
 const problems = [];
 
@@ -41,10 +43,16 @@ async function answer(request) {
     await request.respond({ status: 200, contentType: 'text/html', body: await readFile(beside(`.${url.pathname}`)) });
   } else if (url.hostname === OWN_HOST) {
     await request.respond({ status: 204 });
+  } else if (/^https?:$/.test(url.protocol) && !isOurs(url.hostname)) {
+    problems.push(`fetched from outside: ${url}`);
+    await request.abort();
   } else {
     await request.continue();
   }
 }
+
+/** A page of the tests lives from this machine and the networks it makes: addresses, and no name but localhost. */
+const isOurs = (hostname) => /^([\d.]+|\[.+\]|(.+\.)?localhost)$/.test(hostname);
 
 /** What the page's own window keeps for the test: see devices.js. */
 const inPage = (method, ...args) => page.evaluate((name, values) => window.__test[name](...values), method, args);

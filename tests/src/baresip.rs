@@ -1,8 +1,8 @@
 //! A SIP phone: baresip with a tone as its microphone and a film as its camera, recording what it hears.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::picture::{self, Colour, Still};
 use crate::process::Process;
 use crate::tone::Tone;
 use crate::wav::Recording;
-use crate::{ports, wait};
+use crate::{netns, ports, wait};
 
 mod control;
 use control::Control;
@@ -50,10 +50,14 @@ pub struct Phone {
 /// A running, registered phone.
 #[derive(Debug)]
 pub struct Baresip {
+    /// Where it speaks SIP, UDP and TCP.
+    pub sip: SocketAddr,
+    /// Its RTP and RTCP ports.
+    pub rtp_ports: RangeInclusive<u16>,
     folder: PathBuf,
     control: Control,
-    /// Recordings of earlier calls.
-    heard_before: BTreeSet<PathBuf>,
+    /// How many recordings of earlier calls were put aside.
+    put_aside: u32,
     stills: u32,
     process: Process,
 }
@@ -61,6 +65,11 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it with its files in `folder` and waits until it is registered.
     pub fn start(folder: &Folder, phone: &Phone) -> Result<Self> {
+        Self::start_at(netns::address(), folder, phone)
+    }
+
+    /// [`Self::start`] at this address of the machine.
+    pub fn start_at(address: IpAddr, folder: &Folder, phone: &Phone) -> Result<Self> {
         let inner = folder.inner(phone.user.name)?;
         phone
             .tone
@@ -83,8 +92,19 @@ impl Baresip {
             .lines()
             .filter(|line| phone.colour.is_some() || !video(line));
         let config = lines.map(|line| format!("{line}\n")).collect::<String>();
+        let config = if phone.proxy.is_ipv6() {
+            config
+                .replace("127.0.0.1:@SIP_PORT@", "[::1]:@SIP_PORT@")
+                .replace(
+                    "net_interface           127.0.0.1",
+                    "net_interface           ::1",
+                )
+        } else {
+            config
+        };
         let config = config
             .replace("@DIR@", &inner.display().to_string())
+            .replace("@ADDRESS@", &address.to_string())
             .replace("@SIP_PORT@", &sip.to_string())
             .replace("@CTRL_PORT@", &(sip + 2).to_string())
             .replace("@RTP_FROM@", &rtp.to_string())
@@ -98,9 +118,11 @@ impl Baresip {
             Process::start(&format!("baresip-{}", phone.user.name), folder, &command)?;
         let control = Control::connect(SocketAddr::from(([127, 0, 0, 1], sip + 2)), &mut process)?;
         let mut baresip = Self {
+            sip: SocketAddr::from((address, sip)),
+            rtp_ports: rtp..=rtp + 39,
             folder: inner,
             control,
-            heard_before: BTreeSet::new(),
+            put_aside: 0,
             stills: 0,
             process,
         };
@@ -115,10 +137,15 @@ impl Baresip {
         Ok(())
     }
 
-    /// Marks the recordings that are there as those of earlier calls. [`Self::dial`] does so itself; for a call that
-    /// comes in it is done before the caller dials.
+    /// Puts aside the recordings that are there, as those of earlier calls: the name of one has its time in seconds only,
+    /// and the next call may begin in the same. [`Self::dial`] does so itself; for a call that comes in it is done before
+    /// the caller dials.
     pub fn before_a_call(&mut self) -> Result<()> {
-        self.heard_before = self.recordings()?;
+        for path in self.recordings()? {
+            self.put_aside += 1;
+            let name = format!("earlier-{}.wav", self.put_aside);
+            std::fs::rename(path, self.folder.join(name))?;
+        }
         Ok(())
     }
 
@@ -179,13 +206,9 @@ impl Baresip {
     }
 
     fn recording(&self) -> Result<PathBuf> {
-        let new = self
-            .recordings()?
-            .into_iter()
-            .filter(|path| !self.heard_before.contains(path));
         let length = |path: &PathBuf| path.metadata().map_or(0, |data| data.len());
-        new.max_by_key(length)
-            .context("baresip has recorded nothing")
+        let longest = self.recordings()?.into_iter().max_by_key(length);
+        longest.context("baresip has recorded nothing")
     }
 
     /// Takes `count` pictures, one after the other, of the video that it decodes.
@@ -216,7 +239,7 @@ impl Baresip {
         self.process.tail(400)
     }
 
-    fn recordings(&self) -> Result<BTreeSet<PathBuf>> {
+    fn recordings(&self) -> Result<Vec<PathBuf>> {
         let entries = std::fs::read_dir(&self.folder)?
             .filter_map(Result::ok)
             .map(|entry| entry.path());

@@ -1,4 +1,4 @@
-//! A page without a browser: the wire of the WebSDK over a real WebSocket, and a real WebRTC end ([`Peer`], str0m)
+//! A page without a browser: the wire of the WebSDK over a real WebSocket, and a real WebRTC end (str0m)
 //! behind each call. One can run dozens of calls with real ICE, DTLS and SRTP, which a browser on two cores cannot.
 
 mod peer;

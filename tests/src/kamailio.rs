@@ -1,6 +1,6 @@
-//! A Kamailio of our own: proxy and registrar with digest on a free port of 127.0.0.1, users in memory.
+//! A Kamailio of our own: proxy and registrar with digest on a free port, users in memory.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::folder::Folder;
 use crate::process::Process;
-use crate::{ports, wait};
+use crate::{netns, ports, wait};
 
 const CONFIG: &str = include_str!("../peers/kamailio.cfg");
 
@@ -38,6 +38,24 @@ pub const USERS: [User; 3] = [
     },
 ];
 
+/// What the proxy does with a call beyond finding its callee.
+#[derive(Debug, Clone, Copy)]
+pub struct Role {
+    /// Whether it stays in the way of what follows the INVITE.
+    pub record_route: bool,
+    /// Where an rtpengine takes orders: then all RTP goes through that.
+    pub relay: Option<SocketAddr>,
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Self {
+            record_route: true,
+            relay: None,
+        }
+    }
+}
+
 /// A running proxy.
 #[derive(Debug)]
 pub struct Kamailio {
@@ -49,13 +67,27 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts it with its files in `folder` and waits until it answers OPTIONS.
     pub fn start(folder: &Folder) -> Result<Self> {
+        Self::with(folder, Role::default())
+    }
+
+    /// The same at a given address: where one has been before, or at `[::1]`.
+    pub fn start_on(folder: &Folder, addr: SocketAddr) -> Result<Self> {
+        Self::with_on(folder, Role::default(), addr)
+    }
+
+    /// [`Self::start`] with another role.
+    pub fn with(folder: &Folder, role: Role) -> Result<Self> {
+        let addr = SocketAddr::from((netns::address(), ports::free(2)?));
+        Self::with_on(folder, role, addr)
+    }
+
+    fn with_on(folder: &Folder, role: Role, addr: SocketAddr) -> Result<Self> {
         let inner = folder.inner("kamailio")?;
-        let port = ports::free(2)?;
         let users = USERS
             .map(|user| format!("  $sht(password=>{})=\"{}\";", user.name, user.password))
             .join("\n");
         let config = CONFIG
-            .replace("@PORT@", &port.to_string())
+            .replace("@ADDR@", &addr.to_string())
             .replace("@MODULES@", &modules()?.display().to_string())
             .replace("@USERS@", &users);
         let file = inner.join("kamailio.cfg");
@@ -66,12 +98,34 @@ impl Kamailio {
             .arg(&file)
             .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
             .arg(&inner);
+        if role.record_route {
+            command.args(["-A", "WITH_RECORD_ROUTE"]);
+        }
+        if let Some(relay) = role.relay {
+            command.args(["-A", "WITH_RTPENGINE"]);
+            command.args(["-A", &format!("RTPENGINE_CONTROL=\"udp:{relay}\"")]);
+        }
         let mut proxy = Self {
-            addr: SocketAddr::from(([127, 0, 0, 1], port)),
+            addr,
             process: Process::start("kamailio", folder, &command)?,
         };
         proxy.wait_until_it_answers()?;
         Ok(proxy)
+    }
+
+    /// Ends it as a crash would: nobody is told anything.
+    pub fn kill(mut self) -> Result<()> {
+        let id = self.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        // The first would not let the others go.
+        let all =
+            std::iter::once(id.to_string()).chain(children.split_whitespace().map(str::to_owned));
+        let killed = Command::new("kill").arg("-KILL").args(all).status()?;
+        anyhow::ensure!(killed.success(), "Kamailio cannot be killed");
+        self.process.ended(Duration::from_secs(5))?;
+        let taken =
+            || Ok(UdpSocket::bind(self.addr).is_ok() && TcpListener::bind(self.addr).is_ok());
+        wait::until_true("Kamailio's port", Duration::from_secs(5), taken)
     }
 
     /// What it logged.
@@ -81,7 +135,7 @@ impl Kamailio {
     }
 
     fn wait_until_it_answers(&mut self) -> Result<()> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let socket = UdpSocket::bind((self.addr.ip(), 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let (us, them) = (socket.local_addr()?, self.addr);
         let mut number = 0;

@@ -1,179 +1,253 @@
-//! A line between a page without a browser and a SIPp script, with the server between them: figures on, a sound of its
-//! own on either side, and the certainty afterwards that nothing is left.
-//!
-//! T1 is 100 ms here: what a call leaves behind by RFC 3261 (Timers D, H, J, L, M: 64*T1) is gone after 6.4 s, and a
-//! peer that says nothing is given up after the same time.
+//! Everything between a page and a SIP phone, up and registered: browser, Ringdown, Kamailio, baresip.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 
 use crate::audio;
-use crate::bot::{Bot, Login, Manner, Told};
-use crate::figures::{Figures, calls_are_over, nothing_is_left, only_pages_are_left};
+use crate::baresip::{Baresip, Phone};
+use crate::browser::{Browser, Engine};
+use crate::capture::{Capture, Ports, Trace};
 use crate::folder::Folder;
-use crate::kamailio::{USERS, User};
+use crate::kamailio::{Kamailio, Role, USERS, User};
+use crate::netns;
+use crate::page::PhonePage;
+use crate::picture::Colour;
+use crate::ports;
 use crate::ringdown::Ringdown;
-use crate::rtp_end::RtpEnd;
-use crate::sipp::{Script, Sipp};
+use crate::rtpengine::Rtpengine;
 use crate::tone::Tone;
 
-/// The page.
-pub const USER: User = USERS[1];
-/// A call that is over holds nothing after this.
-const AT_ONCE: Duration = Duration::from_secs(3);
-/// 64*T1, the 5 s of T4, and a busy machine.
-const LINGER: Duration = Duration::from_secs(20);
-/// How much of a tone proves that a direction is heard, in seconds.
-const HEARD: f64 = 0.5;
+const SOON: Duration = Duration::from_secs(10);
+const OUR_MEDIA_PORTS: u16 = 20;
 
-/// T1, in milliseconds.
-const T1_MS: &str = "100";
-/// More than 64*T1, in milliseconds: a script that says nothing for so long has said nothing.
-pub const SILENCE_MS: &str = "8000";
+/// The account of the page.
+pub const PAGE: User = USERS[1];
+/// The account of the phone.
+pub const PHONE: User = USERS[0];
 
-/// See the module. Fields end in this order: the page first.
+/// What stands between them.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// The browser.
+    pub engine: Engine,
+    /// `phone` or `phone-video`.
+    pub page: &'static str,
+    /// The phone's codecs in baresip's notation.
+    pub audio_codecs: &'static str,
+    /// The same for video; without any the phone has no camera.
+    pub video_codecs: &'static str,
+    /// Whether the phone answers by itself.
+    pub phone_answers: bool,
+    /// Whether the proxy stays in the way of a call's later requests.
+    pub record_route: bool,
+    /// Whether the proxy has an rtpengine through which all RTP goes.
+    pub relay: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Chromium,
+            page: "phone-video",
+            audio_codecs: "opus/48000/2,PCMU",
+            video_codecs: "VP8",
+            phone_answers: true,
+            record_route: true,
+            relay: false,
+        }
+    }
+}
+
+/// A page and a phone that can call each other, every packet between them recorded. The phone lives at another address
+/// than the proxy, and the server trusts only whom it must: no test is easier than a server's life. Fields end in this order: the page
+/// first.
 #[derive(Debug)]
 pub struct Line {
-    /// The page; `None` once it was closed.
-    page: Option<Bot>,
-    /// The script, once it runs.
-    peer: Option<Sipp>,
-    registrar: Option<Sipp>,
+    /// The page.
+    pub page: PhonePage,
+    /// The phone.
+    pub phone: Baresip,
     /// The server.
     pub ringdown: Ringdown,
-    /// The sound of the SIP side.
-    pub sound: RtpEnd,
-    before: Figures,
-    page_tone: Tone,
-    peer_tone: Tone,
+    /// The proxy.
+    pub proxy: Kamailio,
+    /// The media relay, where there is one.
+    pub relay: Option<Rtpengine>,
+    /// Our RTP and RTCP ports.
+    pub our_media: RangeInclusive<u16>,
+    /// What the page's microphone hears.
+    pub page_tone: Tone,
+    /// What the phone's microphone hears.
+    pub phone_tone: Tone,
+    page_colour: Colour,
+    phone_colour: Colour,
+    capture: Option<Capture>,
 }
 
 impl Line {
-    /// A page that calls: the script waits for it.
-    pub fn to_script(
-        folder: &Folder,
-        script: &Script<'_>,
-        settings: &[(&str, &str)],
-    ) -> Result<Self> {
-        let mut line = Self::start(folder, settings)?;
-        let peer = line.run(folder, script)?;
-        let login = Login {
-            user: USER,
-            server: peer.addr,
-            registers: false,
+    /// Starts everything.
+    pub fn up(folder: &Folder, setup: Setup) -> Result<Self> {
+        let (page_tone, phone_tone) = Tone::pick_two();
+        let (page_colour, phone_colour) = Colour::pick_two();
+        let relay = setup.relay.then(|| Rtpengine::start(folder)).transpose()?;
+        let role = Role {
+            record_route: setup.record_route,
+            relay: relay.as_ref().map(|relay| relay.control),
         };
-        line.peer = Some(peer);
-        line.open(&login, Manner::Rings)?;
-        Ok(line)
-    }
-
-    /// A page that is called; [`Self::call`] starts the script.
-    pub fn to_page(folder: &Folder, manner: Manner, settings: &[(&str, &str)]) -> Result<Self> {
-        let mut line = Self::start(folder, settings)?;
-        let registrar = line.run(folder, &Script::waits("registrar"))?;
-        let login = Login {
-            user: USER,
-            server: registrar.addr,
-            registers: true,
+        let proxy = Kamailio::with(folder, role)?;
+        let phone = Phone {
+            user: PHONE,
+            proxy: proxy.addr,
+            tone: phone_tone,
+            colour: (!setup.video_codecs.is_empty()).then_some(phone_colour),
+            answers: setup.phone_answers,
+            audio_codecs: setup.audio_codecs,
+            video_codecs: setup.video_codecs,
         };
-        line.registrar = Some(registrar);
-        line.open(&login, manner)?;
-        Ok(line)
-    }
-
-    fn start(folder: &Folder, settings: &[(&str, &str)]) -> Result<Self> {
-        let (page_tone, peer_tone) = Tone::pick_two();
-        let own = [("metrics_port", "0"), ("sip_t1", T1_MS)];
-        let settings: Vec<(&str, &str)> = own.iter().chain(settings).copied().collect();
-        let ringdown = Ringdown::serve(folder, &settings)?;
-        Ok(Self {
-            page: None,
-            peer: None,
-            registrar: None,
-            before: Figures::of(&ringdown)?,
-            ringdown,
-            sound: RtpEnd::start(peer_tone)?,
+        let phone = Baresip::start_at(netns::second_address(), folder, &phone)?;
+        let first = ports::free(OUR_MEDIA_PORTS)?;
+        let our_media = first..=first + OUR_MEDIA_PORTS - 1;
+        let (from, to) = (our_media.start().to_string(), our_media.end().to_string());
+        let ringdown = Ringdown::serve(
+            folder,
+            &[
+                ("media_port_from", &from),
+                ("media_port_to", &to),
+                // As a server has it that nobody has told anything: all sockets open to all, loopback among the addresses,
+                // RFC 1918 addresses may be called, and none is trusted for being one.
+                ("ip_local", ""),
+                ("ip", &format!("{},127.0.0.1", netns::address())),
+                ("sip_targets", ""),
+            ],
+        )?;
+        let relayed = relay.as_ref().map(|relay| relay.media.clone());
+        let watched = Ports {
+            our_sip: vec![ringdown.sip.port()],
+            our_media: vec![our_media.clone()],
+            their_sip: vec![proxy.addr.port(), phone.sip.port()],
+            their_media: [Some(phone.rtp_ports.clone()), relayed]
+                .into_iter()
+                .flatten()
+                .collect(),
+        };
+        let capture = Capture::start(folder, watched)?;
+        let url = ringdown.page(setup.page);
+        let mut page = PhonePage::new(Browser::open_in(
+            setup.engine,
+            folder,
+            &url,
             page_tone,
-            peer_tone,
+            page_colour,
+        )?);
+        page.register(PAGE, &proxy)?;
+        Ok(Self {
+            page,
+            phone,
+            ringdown,
+            proxy,
+            relay,
+            our_media,
+            page_tone,
+            phone_tone,
+            page_colour,
+            phone_colour,
+            capture: Some(capture),
         })
     }
 
-    fn open(&mut self, login: &Login, manner: Manner) -> Result<()> {
-        self.page = Some(Bot::open(&self.ringdown, login, manner, self.page_tone)?);
+    /// The page dials; the phone answers by itself.
+    pub fn page_dials(&mut self) -> Result<()> {
+        self.phone.before_a_call()?;
+        self.page.call(PHONE.name)?;
+        self.page.call_status("ESTABLISHED", SOON)?;
+        self.phone.event("CALL_ESTABLISHED", SOON)?;
         Ok(())
     }
 
-    fn run(&self, folder: &Folder, script: &Script<'_>) -> Result<Sipp> {
-        let port = self.sound.addr.port().to_string();
-        let mut words = vec![("audio_port", port.as_str()), ("silence_ms", SILENCE_MS)];
-        words.extend(script.words);
-        Sipp::run(
-            folder,
-            &Script {
-                words: &words,
-                ..*script
-            },
-        )
-    }
-
-    /// Starts a script that calls the page.
-    pub fn call(&mut self, folder: &Folder, script: Script<'_>) -> Result<()> {
-        let toward = Some((self.ringdown.sip, USER.name));
-        self.peer = Some(self.run(folder, &Script { toward, ..script })?);
+    /// The phone dials; a person at the page presses Answer.
+    pub fn phone_dials(&mut self) -> Result<()> {
+        self.phone.dial(PAGE.name)?;
+        let alert = self.page.incoming(SOON)?;
+        ensure!(
+            alert.contains(PHONE.name),
+            "the alert does not name the caller: {alert}"
+        );
+        self.page.click("#answerBtn")?;
+        self.page.call_status("ESTABLISHED", SOON)?;
+        self.phone.event("CALL_ESTABLISHED", SOON)?;
         Ok(())
     }
 
-    /// The page.
-    pub fn page(&self) -> Result<&Bot> {
-        self.page.as_ref().context("the page was closed")
-    }
-
-    /// Waits for the end of the script.
-    pub fn passed(&mut self, limit: Duration) -> Result<()> {
-        let peer = self.peer.as_mut().context("no script runs")?;
-        peer.passed(limit)
-    }
-
-    /// Each side hears the other's tone, and not its own.
-    pub fn both_are_heard(&self, id: &str) -> Result<()> {
-        let heard = self.page()?.heard(id)?;
-        let check = audio::check_heard_for(&heard, self.peer_tone, self.page_tone, HEARD);
-        check.map_err(|why| anyhow::anyhow!("at the page: {why}"))?;
-        let all = self.sound.heard();
-        ensure!(all.len() == 1, "{} streams came to the SIP side", all.len());
-        let check = audio::check_heard_for(&all[0], self.page_tone, self.peer_tone, HEARD);
-        check.map_err(|why| anyhow::anyhow!("at the SIP side: {why}"))?;
+    /// Both hear for a few seconds, and as long as it takes the phone to get a report of ours.
+    pub fn talk(&mut self) -> Result<()> {
+        self.page.listen(3.0)?;
+        self.phone.hear_steadily(2.5, SOON)?;
+        self.page.check_it_plays_aloud()?;
+        self.phone.event("CALL_RTCP", SOON)?;
         Ok(())
     }
 
-    /// The one final status of each call at the page, and everything is gone: what calls hold at once, what SIP keeps
-    /// for a while (RFC 3261 table 4) after that while, and the rest when the page has left.
-    pub fn over(mut self, calls: &[&str]) -> Result<Vec<Told>> {
-        calls_are_over(&self.ringdown, AT_ONCE)?;
-        let unregistered = self.registrar.is_none();
-        if unregistered {
-            only_pages_are_left(&self.ringdown, LINGER)?;
-        }
-        let mut ends = Vec::new();
-        for id in calls {
-            let told = self.page()?.told(id)?;
-            let mut last = told.iter().filter(|told| told.is_final()).cloned();
-            let end = last
-                .next()
-                .with_context(|| format!("no final status: {told:?}"))?;
+    /// 20 decoded pictures at each end since `from` on the page's recording: of the other's colour, and moving.
+    pub fn see_each_other(&mut self, from: f64) -> Result<()> {
+        let frames = self.page.watch(from, 20, SOON)?;
+        let coloured = frames
+            .iter()
+            .filter(|frame| frame.mean.is_near(self.phone_colour));
+        let (coloured, all) = (coloured.count(), frames.len());
+        ensure!(
+            coloured >= 20,
+            "{coloured} of {all} pictures at the page are {:?}: {frames:?}",
+            self.phone_colour
+        );
+        let moves = frames.iter().filter(|frame| frame.change > 0.2).count();
+        ensure!(moves >= 10, "the page's picture stands still");
+        let stills = self.phone.stills(20, SOON)?;
+        for still in &stills {
             ensure!(
-                last.next().is_none(),
-                "more than one final status: {told:?}"
+                still.mean.is_near(self.page_colour),
+                "{:?} arrived as {:?}",
+                self.page_colour,
+                still.mean
             );
-            ensure!(
-                told.last() == Some(&end),
-                "told more after the end: {told:?}"
-            );
-            ends.push(end);
         }
-        drop(self.page.take());
-        nothing_is_left(&self.ringdown, &self.before, LINGER)?;
-        Ok(ends)
+        let pairs = stills.windows(2);
+        let moves = pairs
+            .filter(|pair| pair[0].difference(&pair[1]) > 0.2)
+            .count();
+        ensure!(moves >= 10, "the phone's picture stands still");
+        Ok(())
+    }
+
+    /// The page hangs up, and the phone hears of it.
+    pub fn page_hangs_up(&mut self) -> Result<()> {
+        self.page.hang_up()?;
+        self.phone.event("CALL_CLOSED", SOON)?;
+        self.page.call_status("FINISH", SOON).map(drop)
+    }
+
+    /// The phone hangs up, and the page hears of it.
+    pub fn phone_hangs_up(&mut self) -> Result<()> {
+        self.phone.hang_up()?;
+        self.page.call_status("FINISH", SOON).map(drop)
+    }
+
+    /// What was recorded at both ends: the other's tone, and nothing of one's own. The page did not complain.
+    pub fn check_sound(&mut self) -> Result<()> {
+        let (page, phone) = (self.page.heard()?, self.phone.heard()?);
+        for (who, heard, other, own) in [
+            ("page", page, self.phone_tone, self.page_tone),
+            ("phone", phone, self.page_tone, self.phone_tone),
+        ] {
+            let heard = audio::check_heard(&heard, other, own).map_err(Error::msg);
+            heard.with_context(|| format!("at the {who}"))?;
+        }
+        self.page.check_no_problems()
+    }
+
+    /// Ends the recording of packets and gives them.
+    pub fn trace(&mut self) -> Result<Trace> {
+        self.capture.take().context("the capture is over")?.stop()
     }
 }

@@ -35,7 +35,8 @@ impl PhonePage {
             .map(drop)
     }
 
-    fn account(&mut self, user: User, server: SocketAddr) -> Result<()> {
+    /// Fills in an account at a SIP server.
+    pub fn account(&mut self, user: User, server: SocketAddr) -> Result<()> {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         for (field, value) in [
             ("#sipLogin", user.name),

@@ -10,9 +10,11 @@ use std::sync::Mutex;
 use anyhow::{Result, bail};
 use rand::RngExt as _;
 
+use crate::netns;
+
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// The first of `count` neighbouring ports, even, each free on 127.0.0.1 for UDP and for TCP.
+/// The first of `count` neighbouring ports, even, each free for UDP and for TCP.
 pub fn free(count: u16) -> Result<u16> {
     let mut given = GIVEN
         .lock()
@@ -28,11 +30,12 @@ pub fn free(count: u16) -> Result<u16> {
             return Ok(first);
         }
     }
-    bail!("no {count} neighbouring free ports on 127.0.0.1 between 10000 and 32000");
+    bail!("no {count} neighbouring free ports between 10000 and 32000");
 }
 
 fn is_free(port: u16) -> bool {
-    UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok()
+    let ip = netns::address();
+    UdpSocket::bind((ip, port)).is_ok() && TcpListener::bind((ip, port)).is_ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The built binary under test.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::folder::Folder;
+use crate::netns;
 use crate::process::Process;
 
 const START: Duration = Duration::from_secs(20);
@@ -31,24 +32,30 @@ pub struct Ringdown {
 }
 
 impl Ringdown {
-    /// `ringdown serve` on free ports of 127.0.0.1, SIP to 127.0.0.0/8 allowed, with `settings` on top, and the pages as
+    /// `ringdown serve` on free ports, SIP to this machine allowed, with `settings` in their place, and the pages as
     /// they are in the work tree.
     pub fn serve(folder: &Folder, settings: &[(&str, &str)]) -> Result<Self> {
         let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web");
+        let address = netns::address();
+        let (address, targets) = (address.to_string(), format!("127.0.0.0/8,{address}"));
         let free = [
-            ("ip", "127.0.0.1"),
-            ("ip_local", "127.0.0.1"),
+            ("ip", address.as_str()),
+            ("ip_local", address.as_str()),
             ("ws.port", "0"),
             ("wss.port", "0"),
             ("sip_port", "0"),
             ("webrtc_port", "0"),
             ("media_port_from", "0"),
             ("media_port_to", "0"),
-            ("sip_targets", "127.0.0.0/8"),
+            ("sip_targets", targets.as_str()),
         ];
         let mut command = Command::new(binary()?);
         command.arg("serve").arg("--web").arg(web);
-        for (key, value) in free.iter().chain(settings) {
+        // A setting given without a value is left at its default.
+        let given = |key: &str| settings.iter().any(|(given, _)| *given == key);
+        let free = free.iter().filter(|(key, _)| !given(key));
+        let settings = settings.iter().filter(|(_, value)| !value.is_empty());
+        for (key, value) in free.chain(settings) {
             command.arg("--set").arg(format!("{key}={value}"));
         }
         Self::start(folder, &mut command)
@@ -64,10 +71,15 @@ impl Ringdown {
         Self::start(folder, &mut command)
     }
 
-    /// The address of a page, e.g. `phone-video`, on a host where browsers give out microphone and camera.
+    /// The address of a page, e.g. `phone-video`, where browsers give out microphone and camera: over TLS, or from
+    /// loopback.
     #[must_use]
     pub fn page(&self, name: &str) -> String {
-        format!("http://{}/pages/{name}/", self.ws)
+        if self.ws.ip().is_loopback() {
+            format!("http://{}/pages/{name}/", self.ws)
+        } else {
+            format!("https://{}/pages/{name}/", self.wss)
+        }
     }
 
     /// Its process id, for what /proc tells.
@@ -129,7 +141,7 @@ fn ready(line: &str) -> Result<[SocketAddr; 4]> {
             .find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
         let mut addr: SocketAddr = word.with_context(|| format!("no {key}="))?.parse()?;
         if addr.ip().is_unspecified() {
-            addr.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            addr.set_ip(netns::address());
         }
         if addr.port() == 0 {
             bail!("{key} has port 0");
@@ -140,7 +152,7 @@ fn ready(line: &str) -> Result<[SocketAddr; 4]> {
 }
 
 /// The binary: `RINGDOWN_BIN`, else built once for this test run.
-fn binary() -> Result<&'static Path> {
+pub(crate) fn binary() -> Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let binary = BINARY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     binary

@@ -1,6 +1,6 @@
 //! A SIP peer that follows a script: SIPp, any number of calls, each checked by SIPp itself.
 //!
-//! The scripts are `tests/peers/*.xml`, those with `@...@` in them after a little printing: see [`parts`].
+//! The scripts are `tests/peers/*.xml`, those with `@...@` in them after a little printing (`sipp/parts.rs`).
 
 mod parts;
 
@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::folder::Folder;
 use crate::process::Process;
+use crate::tone::Tone;
 use crate::{ports, wait};
 
 /// More calls than this are not written down message by message.
@@ -35,6 +36,10 @@ pub struct Script<'a> {
     pub literal: bool,
     /// It passes over messages that the script does not expect.
     pub lenient: bool,
+    /// Each RTP packet goes back where it came from.
+    pub echoes: bool,
+    /// What a script that plays `tone.alaw` plays.
+    pub tone: Option<Tone>,
     /// It gives up after this.
     pub limit: Duration,
     /// What `@name@` in the script stands for.
@@ -53,6 +58,8 @@ impl<'a> Script<'a> {
             lost_percent: 0,
             literal: false,
             lenient: false,
+            echoes: false,
+            tone: None,
             limit: Duration::from_secs(60),
             words: &[],
         }
@@ -85,7 +92,8 @@ impl Sipp {
 
     /// Starts a script; one that waits for calls listens when this returns.
     pub fn run(folder: &Folder, script: &Script<'_>) -> Result<Self> {
-        let port = ports::free(4)?;
+        // Media is 2 and 4 above SIP.
+        let port = ports::free(6)?;
         let name = format!("sipp-{}-{port}", script.name.replace('/', "-"));
         let inner = folder.inner(&name)?;
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("peers/{}.xml", script.name));
@@ -93,6 +101,9 @@ impl Sipp {
         let text = text.with_context(|| format!("no script {}", file.display()))?;
         let printed = inner.join("script.xml");
         std::fs::write(&printed, parts::print(&text, script.words)?)?;
+        if let Some(tone) = script.tone {
+            write_alaw(tone, &inner)?;
+        }
         let mut command = Command::new("sipp");
         command.current_dir(&inner).env("TERM", "dumb");
         if let Some((server, callee)) = script.toward {
@@ -123,6 +134,9 @@ impl Sipp {
         if script.literal {
             command.arg("-nr");
         }
+        if script.echoes {
+            command.arg("-rtp_echo");
+        }
         let mut process = Process::start(&name, folder, &command)?;
         if script.toward.is_none() {
             wait::until_true("SIPp's port", Duration::from_secs(10), || {
@@ -151,4 +165,15 @@ impl Sipp {
         let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         format!("{}\n{}", read("errors.txt"), read("messages.txt"))
     }
+}
+
+/// One second of it as `tone.alaw`, to be played over and over: whole periods, for its frequency is a whole number.
+fn write_alaw(tone: Tone, folder: &Path) -> Result<()> {
+    let (wav, alaw) = (folder.join("tone.wav"), folder.join("tone.alaw"));
+    tone.sound(8000, 1.0, 0.3).write(&wav)?;
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-nostdin", "-i"]).arg(wav);
+    ffmpeg.args(["-f", "alaw"]).arg(alaw);
+    ensure!(ffmpeg.status()?.success(), "ffmpeg makes no A-law");
+    Ok(())
 }

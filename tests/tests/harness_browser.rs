@@ -79,6 +79,25 @@ fn what_goes_wrong_in_a_page_is_told() {
             problems.contains("a word of trouble") && problems.contains("thrown"),
             "{problems}"
         );
+        // Expected of the console is only what a test names; what is thrown is expected of nobody.
+        let but = |browser: &mut Browser, expected: &[&str]| {
+            let told = browser.check_no_problems_but(expected);
+            told.err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
+        };
+        let left = but(&mut browser, &["a word of trouble", "thrown"]);
+        assert!(
+            left.contains("thrown") && !left.contains("a word of trouble"),
+            "{left}"
+        );
+        // No page of the tests needs anybody else's server.
+        browser.evaluate("fetch('http://elsewhere.example/x.js').catch(() => null)")?;
+        let problems = browser.problems()?.join("\n");
+        assert!(
+            problems.contains("fetched from outside: http://elsewhere.example/x.js"),
+            "{problems}"
+        );
         let error = browser
             .wait_text("#callStatus", "^FINISH$", Duration::from_millis(200))
             .unwrap_err()

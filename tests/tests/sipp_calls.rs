@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use tests::bot::{Bot, Login, Manner};
 use tests::figures::{Figures, nothing_is_left};
 use tests::folder::case;
-use tests::line::{Line, USER};
 use tests::ringdown::Ringdown;
 use tests::sipp::{Script, Sipp};
+use tests::sipp_line::{SippLine, USER};
 use tests::tone::Tone;
 use tests::wait;
 
@@ -28,7 +28,7 @@ fn calls(
     words: &[(&str, &str)],
     manner: Manner,
     settings: &[(&str, &str)],
-    then: impl FnOnce(&Line, &str) -> Result<()>,
+    then: impl FnOnce(&SippLine, &str) -> Result<()>,
     end: (&str, Option<u64>, &str),
 ) {
     let script = Script {
@@ -42,11 +42,11 @@ fn calls_as(
     script: Script<'_>,
     manner: Manner,
     settings: &[(&str, &str)],
-    then: impl FnOnce(&Line, &str) -> Result<()>,
+    then: impl FnOnce(&SippLine, &str) -> Result<()>,
     (status, sip_status, text): (&str, Option<u64>, &str),
 ) {
     case(|folder| {
-        let mut line = Line::to_page(folder, manner, settings)?;
+        let mut line = SippLine::to_page(folder, manner, settings)?;
         line.call(folder, script)?;
         let id = line.page()?.incoming(0)?;
         then(&line, &id)?;
@@ -65,7 +65,7 @@ fn calls_as(
 }
 
 /// Talks until both sides have heard each other, then hangs up.
-fn talk(line: &Line, id: &str) -> Result<()> {
+fn talk(line: &SippLine, id: &str) -> Result<()> {
     line.page()?.wait_for(id, "ESTABLISHED", SOON)?;
     wait::until_true("sound both ways", SOON, || {
         Ok(line.both_are_heard(id).is_ok())
@@ -75,7 +75,7 @@ fn talk(line: &Line, id: &str) -> Result<()> {
 }
 
 /// Talks until the peer hangs up.
-fn listen(line: &Line, id: &str) -> Result<()> {
+fn listen(line: &SippLine, id: &str) -> Result<()> {
     line.page()?.wait_for(id, "FINISH", SOON)?;
     let statuses = line.page()?.statuses(id)?;
     ensure!(
@@ -85,7 +85,7 @@ fn listen(line: &Line, id: &str) -> Result<()> {
     line.both_are_heard(id)
 }
 
-fn nothing(_: &Line, _: &str) -> Result<()> {
+fn nothing(_: &SippLine, _: &str) -> Result<()> {
     Ok(())
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tests::folder::case;
-use tests::line::{Line, SILENCE_MS};
 use tests::rtp_end::RtpEnd;
 use tests::sipp::Script;
+use tests::sipp_line::{SILENCE_MS, SippLine};
 use tests::tone::Tone;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -19,11 +19,11 @@ const AFTER_SILENCE: Duration = Duration::from_secs(15);
 fn called(
     script: Script<'_>,
     settings: &[(&str, &str)],
-    then: impl FnOnce(&Line, &str) -> Result<()>,
+    then: impl FnOnce(&SippLine, &str) -> Result<()>,
     (status, sip_status, words): (&str, Option<u64>, &str),
 ) {
     case(|folder| {
-        let mut line = Line::to_script(folder, &script, settings)?;
+        let mut line = SippLine::to_script(folder, &script, settings)?;
         let id = line.page()?.call("10005")?;
         then(&line, &id)?;
         line.page()?.wait_for(&id, status, AFTER_SILENCE)?;
@@ -42,7 +42,7 @@ fn called(
 const OWN_END: (&str, Option<u64>, &str) = ("FINISH", None, "Normal call clearing");
 
 /// Talks until both sides have heard each other, then hangs up.
-fn talk(line: &Line, id: &str) -> Result<()> {
+fn talk(line: &SippLine, id: &str) -> Result<()> {
     let page = line.page()?;
     page.wait_for(id, "ESTABLISHED", SOON)?;
     tests::wait::until_true("sound both ways", SOON, || {
@@ -53,24 +53,24 @@ fn talk(line: &Line, id: &str) -> Result<()> {
 }
 
 /// Talks until the peer hangs up.
-fn listen(line: &Line, id: &str) -> Result<()> {
+fn listen(line: &SippLine, id: &str) -> Result<()> {
     line.page()?.wait_for(id, "ESTABLISHED", SOON)?;
     line.page()?.wait_for(id, "FINISH", SOON)?;
     line.both_are_heard(id)
 }
 
-fn cancel(line: &Line, id: &str) -> Result<()> {
+fn cancel(line: &SippLine, id: &str) -> Result<()> {
     line.page()?.wait_for(id, "RING", SOON)?;
     line.page()?.hang_up(id)
 }
 
-fn wait(_: &Line, _: &str) -> Result<()> {
+fn wait(_: &SippLine, _: &str) -> Result<()> {
     Ok(())
 }
 
 #[test]
 fn every_provisional_answer_is_told_once_and_both_sides_are_heard() {
-    let then = |line: &Line, id: &str| {
+    let then = |line: &SippLine, id: &str| {
         talk(line, id)?;
         line.page()?.wait_for(id, "FINISH", SOON)?;
         let statuses = line.page()?.statuses(id)?;
@@ -99,7 +99,7 @@ fn busy_is_told_with_its_code() {
         words: &[("status", "486 Busy Here")],
         ..Script::waits("uas/refuses")
     };
-    let then = |line: &Line, id: &str| {
+    let then = |line: &SippLine, id: &str| {
         line.page()?.wait_for(id, "FAILED", SOON)?;
         let statuses = line.page()?.statuses(id)?;
         ensure!(
@@ -214,7 +214,7 @@ fn answers_out_of_order_and_repeated_are_told_once_each() {
         literal: true,
         ..Script::waits("uas/muddled")
     };
-    let then = |line: &Line, id: &str| {
+    let then = |line: &SippLine, id: &str| {
         talk(line, id)?;
         line.page()?.wait_for(id, "FINISH", SOON)?;
         let statuses = line.page()?.statuses(id)?;
@@ -247,7 +247,7 @@ fn of_two_early_dialogs_each_is_heard_in_its_time() {
         words: &words,
         ..Script::waits("uas/two_183")
     };
-    let then = |line: &Line, id: &str| {
+    let then = |line: &SippLine, id: &str| {
         let page = line.page()?;
         page.wait_for(id, "SESSION_PROGRESS", SOON)?;
         page.wait_for(id, "ESTABLISHED", SOON)?;
@@ -276,7 +276,7 @@ fn the_second_answer_of_a_fork_is_acknowledged_and_left() {
         .addr
         .port()
         .to_string();
-    let then = |line: &Line, id: &str| {
+    let then = |line: &SippLine, id: &str| {
         let page = line.page()?;
         page.wait_for(id, "ESTABLISHED", SOON)?;
         tests::wait::until_true("the sound of the first", SOON, || {

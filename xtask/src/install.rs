@@ -54,6 +54,10 @@ pub(crate) const TEST: &[Package] = &[
         why: "the other browser on our pages",
     },
     Package {
+        name: "pulseaudio",
+        why: "the loudspeaker without which Firefox' Web Audio stands still",
+    },
+    Package {
         name: "rtpengine-daemon",
         why: "the media relay of a SIP server that proxies RTP, too",
     },
@@ -112,7 +116,19 @@ pub(crate) fn packages(packages: &[Package]) -> Result<()> {
     Ok(())
 }
 
-/// Node.js and npm from PATH, else from Debian; then the npm packages that web/package-lock.json pins.
+/// A folder whose package-lock.json pins npm packages, and what they are for.
+const NPM: &[(&str, &str)] = &[
+    (
+        "web",
+        "TypeScript checks the SDK, puppeteer-core drives the browser",
+    ),
+    (
+        "tests/published-sdk",
+        "the published WebSDK, whose pages must work unchanged",
+    ),
+];
+
+/// Node.js and npm from PATH, else from Debian; then the npm packages that the lock files pin.
 pub(crate) fn node() -> Result<()> {
     if !answers("node") || !answers("npm") {
         packages(&[
@@ -126,22 +142,25 @@ pub(crate) fn node() -> Result<()> {
             },
         ])?;
     }
-    let web = root().join("web");
+    NPM.iter()
+        .try_for_each(|(folder, why)| npm_packages(&root().join(folder), why))
+}
+
+/// Installs what the folder's lock file pins, unless that is done; no package runs a script of its own.
+fn npm_packages(folder: &Path, why: &str) -> Result<()> {
     if is_newer(
-        &web.join("node_modules/.package-lock.json"),
-        &web.join("package-lock.json"),
+        &folder.join("node_modules/.package-lock.json"),
+        &folder.join("package-lock.json"),
     ) {
         return Ok(());
     }
-    println!(
-        "installing npm packages in web/: TypeScript checks the SDK, puppeteer-core drives the browser"
-    );
+    println!("installing npm packages in {}: {why}", folder.display());
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-        .current_dir(&web)
+        .current_dir(folder)
         .stdin(Stdio::null());
     if !npm.status().context("cannot start npm")?.success() {
-        bail!("`npm ci` failed in {}", web.display());
+        bail!("`npm ci` failed in {}", folder.display());
     }
     Ok(())
 }

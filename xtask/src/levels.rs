@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every level, from formatting to browsers, one summary.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::counts::Counts;
 use crate::run::{cargo, run};
@@ -182,15 +183,53 @@ fn sdk() -> Result<Counts> {
 
 /// Real peers and real browsers, one case at a time: they share two cores with what they measure.
 fn peers() -> Result<Counts> {
-    let alone = ["--no-fail-fast", "--", "--test-threads", "1"];
-    let mut counts = tests(cargo(["test", "--package", "tests"]).args(alone))?;
+    let mut counts = Counts::default();
+    for binary in test_binaries("tests")? {
+        let mut command = Command::new(binary);
+        command
+            .args(["--test-threads", "1"])
+            .current_dir(root().join("tests"));
+        counts.add(tests(&mut command)?);
+    }
     let shards = ["--features", "chromium", "--test", "chromium"];
+    let alone = ["--no-fail-fast", "--", "--test-threads", "1"];
     counts.add(tests(
         cargo(["test", "--package", "gateway"])
             .args(shards)
             .args(alone),
     )?);
     Ok(counts)
+}
+
+/// The test binaries of one package out of the build of all. A build of that package alone would want other features of
+/// what it shares with the server, and compile WebRTC and its crypto once more.
+fn test_binaries(package: &str) -> Result<Vec<PathBuf>> {
+    let format = "json-render-diagnostics";
+    let mut build = cargo([
+        "test",
+        "--workspace",
+        "--no-run",
+        "--message-format",
+        format,
+    ]);
+    let output = build
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    let manifest = root().join(package).join("Cargo.toml");
+    let of_package = |line: &str| {
+        let artifact: Value = serde_json::from_str(line).ok()?;
+        let is_ours = Path::new(artifact["manifest_path"].as_str()?) == manifest;
+        let executable = artifact["executable"].as_str()?;
+        is_ours.then(|| PathBuf::from(executable))
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let binaries: Vec<PathBuf> = text.lines().filter_map(of_package).collect();
+    if binaries.is_empty() {
+        bail!("cargo built no test of the package {package}");
+    }
+    Ok(binaries)
 }
 
 /// A program that only succeeds or fails: one check.

@@ -61,6 +61,8 @@ pub struct Config {
     pub codecs_exclude_sip: Vec<String>,
     /// `allow_outside_codecs`: whether codecs named by the browser alone are offered too.
     pub allow_outside_codecs: bool,
+    /// `generate_av_for_ua`: parts of User-Agents, lower case, each once.
+    pub generate_av_for_ua: Vec<String>,
     /// `media_port_from`: first RTP port of the SIP side. 0: any free ports.
     pub media_port_from: u16,
     /// `media_port_to`: last RTP port of the SIP side.
@@ -268,6 +270,7 @@ impl Default for Config {
             codecs: Vec::new(),
             codecs_exclude_sip: Vec::new(),
             allow_outside_codecs: false,
+            generate_av_for_ua: Vec::new(),
             media_port_from: 0,
             media_port_to: 0,
             media_advertise: Vec::new(),

@@ -113,7 +113,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "ip_local" = "0.0.0.0",
         "one IP address",
         set!(ip_local, value::addr),
-        "The address every socket is bound to."
+        "The address every socket is bound to. `0.0.0.0` and `::` are all addresses, IPv6 included where we have any."
     ),
     key!(
         Addresses,
@@ -211,7 +211,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_port" = "5080",
         PORT,
         set!(sip_port, value::port),
-        "SIP over UDP, for requests that come to us and as the source of ours."
+        "SIP over UDP and TCP: where requests reach us. Over UDP ours come from it, too."
     ),
     key!(
         Sip,
@@ -225,7 +225,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 ("tls", SipTransport::Tls)
             ]
         )),
-        "Transport of our requests. So far only `udp` is spoken; the server refuses to start with another."
+        "Transport to SIP servers that a page names without one (`sip:host;transport=tcp` names one). Incoming requests are taken over UDP and TCP alike, and an INVITE over 1300 bytes goes over TCP where the server has it. `tls` is not spoken so far; the server refuses to start with it."
     ),
     key!(
         Sip,
@@ -239,7 +239,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_targets" = "",
         "addresses, networks such as 10.0.0.0/8, and DNS names, separated by commas",
         set!(sip_targets, |text| value::targets(text).map(Some)),
-        "Whom we send SIP to and trust as a source of it, and nobody else. Default: public, RFC 1918 and ULA unicast addresses; loopback, unspecified, link-local, multicast and broadcast are refused in every form of writing."
+        "Whom we send SIP to and trust as a source of it, and nobody else. Where the SIP server adds no Record-Route the networks of the phones belong here, too: ACK and BYE go to them. Default: public, RFC 1918 and ULA unicast addresses; loopback, unspecified, link-local, multicast and broadcast are refused in every form of writing."
     ),
     key!(
         Sip,
@@ -299,6 +299,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "`true`: codecs the browser names beyond `codecs` are offered after them, where they can pass unchanged. `false`: they are dropped."
     ),
     key!(
+        Codecs,
+        "generate_av_for_ua" = "",
+        "all, or parts of User-Agents, separated by commas",
+        set!(generate_av_for_ua, value::user_agents),
+        "Peers that are called with video and answer without it, by a part of their User-Agent or Server, whatever its case; `all`: every peer. The page is shown black pictures then, until the peer has video. Default: the page's video is refused, and it hears such a peer at once all the same. While only a provisional answer (183) has come the video is kept whoever the peer is."
+    ),
+    key!(
         Media,
         "media_port_from" = "31001",
         PORT,
@@ -323,7 +330,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
                 ("strict", SymmetricRtp::Strict)
             ]
         )),
-        "Where a SIP peer's RTP may come from. `auto`: the address its SDP names, or another port or the address of its SIP, when the packets fit the call. `strict`: only what its SDP names."
+        "Where a SIP peer's RTP may come from. `auto`: the address its SDP names, or another port or the address of its SIP (where one of them is loopback: any address of this machine), when the packets fit the call. `strict`: only what its SDP names."
     ),
     key!(
         Media,
@@ -362,10 +369,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     known!(
         "rtp_activity_detecting",
         "calls are not ended for missing RTP"
-    ),
-    known!(
-        "generate_av_for_ua",
-        "a peer that answers audio only rejects the video; sound flows at once"
     ),
     known!(
         "profiles",

@@ -198,6 +198,18 @@ pub(crate) fn line(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// Parts of User-Agents, which may hold spaces: lower case, each once.
+pub(crate) fn user_agents(text: &str) -> Result<Vec<String>, Fault> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in line(text)?.split(',').map(str::trim) {
+        let part = part.to_ascii_lowercase();
+        if !part.is_empty() && !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    Ok(parts)
+}
+
 /// The parts between commas (or spaces), without empty ones.
 fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ', '\t', ';'])

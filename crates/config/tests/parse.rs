@@ -106,6 +106,7 @@ fn without_a_file_every_setting_has_its_default() {
         .into(),
         codecs_exclude_sip: ["mpeg4-generic", "flv", "mpv"].map(String::from).into(),
         allow_outside_codecs: true,
+        generate_av_for_ua: vec![],
         media_port_from: 31001,
         media_port_to: 32000,
         media_advertise: vec![],
@@ -274,6 +275,13 @@ fn every_key_sets_its_own_field() {
             "client_timeout_check_interval=100",
             Config {
                 client_timeout_check_interval: Duration::from_millis(100),
+                ..base.clone()
+            },
+        ),
+        (
+            "generate_av_for_ua= Cisco CP-7960 ,all,,ALL,baresip",
+            Config {
+                generate_av_for_ua: vec!["cisco cp-7960".into(), "all".into(), "baresip".into()],
                 ..base.clone()
             },
         ),

@@ -13,3 +13,4 @@ pub mod serve;
 mod settings;
 pub mod shard;
 mod sip_net;
+mod streams;

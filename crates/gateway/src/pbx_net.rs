@@ -1,7 +1,6 @@
 //! The sockets of the built-in test PBX, and its clock. What bytes mean is crate `pbx`'s.
 
 mod ports;
-mod streams;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -20,8 +19,8 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 
 use crate::bind::{Port, bind};
+use crate::streams::{Limits, Owner, Streams, Told};
 use ports::Ports;
-use streams::Streams;
 
 /// Where it stands if nobody else does.
 const PORT: u16 = 5060;
@@ -40,19 +39,7 @@ pub struct PbxServer {
 }
 
 /// What the PBX's task waits for.
-enum Arrival {
-    Input(Input),
-    /// A phone has connected; what is sent to it goes into this queue.
-    Connected {
-        peer: SocketAddr,
-        to_peer: mpsc::Sender<Bytes>,
-    },
-    Disconnected {
-        peer: SocketAddr,
-    },
-}
-
-type Arrivals = mpsc::Sender<Arrival>;
+type Arrivals = mpsc::Sender<Input>;
 
 /// Starts it on 127.0.0.1:5060, or on the next port that is free for both UDP and TCP.
 pub async fn start() -> Result<PbxServer> {
@@ -87,11 +74,10 @@ pub async fn start() -> Result<PbxServer> {
 
     let (arrivals, queue) = mpsc::channel(QUEUE);
     tokio::spawn(read(udp.clone(), addr, arrivals.clone()));
-    tokio::spawn(streams::accept(tcp, addr, arrivals.clone()));
     let server = Server {
         pbx,
         udp,
-        streams: Streams::new(addr, arrivals.clone()),
+        streams: Streams::start(vec![tcp], Phones(arrivals.clone()), Limits::default())?,
         ports: Ports::new(arrivals),
         failed: Vec::new(),
     };
@@ -103,21 +89,19 @@ pub async fn start() -> Result<PbxServer> {
 struct Server {
     pbx: Pbx,
     udp: Arc<UdpSocket>,
-    streams: Streams,
+    streams: Streams<Phones>,
     ports: Ports,
     /// What could not be performed.
     failed: Vec<Input>,
 }
 
 impl Server {
-    async fn run(mut self, mut queue: mpsc::Receiver<Arrival>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Input>) {
         loop {
             let wake_at = self.pbx.poll_timeout().map(|(at, _)| at);
             tokio::select! {
-                arrival = queue.recv() => match arrival {
-                    Some(Arrival::Input(input)) => self.pbx.handle_input(input, Instant::now()),
-                    Some(Arrival::Connected { peer, to_peer }) => self.streams.opened(peer, to_peer),
-                    Some(Arrival::Disconnected { peer }) => self.streams.closed(peer),
+                input = queue.recv() => match input {
+                    Some(input) => self.pbx.handle_input(input, Instant::now()),
                     None => return,
                 },
                 () = sleep_until(wake_at) => self.pbx.handle_timeout(Instant::now()),
@@ -143,10 +127,7 @@ impl Server {
         match output {
             Output::Send { hop, bytes } => {
                 if let Err(error) = self.send(&hop, bytes) {
-                    self.failed.push(Input::SendFailed {
-                        hop,
-                        error: error.to_string(),
-                    });
+                    self.failed.push(Input::SendFailed { hop, error });
                 }
             }
             Output::OpenMedia { call, kind } => {
@@ -172,18 +153,31 @@ impl Server {
         }
     }
 
-    fn send(&mut self, hop: &Hop, bytes: Bytes) -> std::io::Result<()> {
+    fn send(&mut self, hop: &Hop, bytes: Bytes) -> Result<(), String> {
         match hop.transport {
             Transport::Udp => match self.udp.try_send_to(&bytes, hop.addr) {
                 // As good as lost on the way: retransmission is the transaction's.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-                sent => sent.map(|_| ()),
+                sent => sent.map(|_| ()).map_err(|error| error.to_string()),
             },
-            Transport::Tcp => self.streams.send(hop.addr, bytes),
-            Transport::Tls => Err(std::io::Error::other(
-                "the test PBX speaks UDP and TCP only",
-            )),
+            Transport::Tcp => self.streams.send(hop, bytes),
+            Transport::Tls => Err("the test PBX speaks UDP and TCP only".to_owned()),
         }
+    }
+}
+
+/// Phones that speak TCP.
+#[derive(Clone)]
+struct Phones(Arrivals);
+
+impl Owner for Phones {
+    async fn told(&self, told: Told) {
+        let input = match told {
+            Told::Received { from, local, bytes } => Input::Sip { from, local, bytes },
+            Told::Failed { hop, error } => Input::SendFailed { hop, error },
+            Told::Closed { hop, error } => Input::Closed { hop, error },
+        };
+        let _ = self.0.send(input).await;
     }
 }
 
@@ -204,7 +198,7 @@ async fn read(udp: Arc<UdpSocket>, local: SocketAddr, arrivals: Arrivals) {
                 };
                 let bytes = Bytes::copy_from_slice(&buffer[..length]);
                 let input = Input::Sip { from, local, bytes };
-                if arrivals.send(Arrival::Input(input)).await.is_err() {
+                if arrivals.send(input).await.is_err() {
                     return;
                 }
             }

@@ -1,13 +1,13 @@
 //! Start, ready line, stop: the life of the process.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use config::Config;
 use rand::RngExt;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -16,7 +16,7 @@ use crate::control::{self, Control, Performers};
 use crate::dns::Resolver;
 use crate::http::{DemoValues, Metrics, Pages, TlsListener, Web};
 use crate::shard::{self, MediaEngine, ShardSettings};
-use crate::sip_net::SipSockets;
+use crate::sip_net::{self, Bound};
 use crate::{addresses, certificate, pbx_net, settings};
 
 /// `serve` or `demo`.
@@ -77,6 +77,7 @@ fn init_log() {
     .fold(filter, tracing_subscriber::EnvFilter::add_directive);
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
 }
@@ -116,9 +117,9 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         number,
         or_next: demo,
     };
-    if config.sip_transport != config::SipTransport::Udp {
+    if config.sip_transport == config::SipTransport::Tls {
         anyhow::bail!(
-            "sip_transport (or sip_use_tls): this server speaks SIP over UDP only, so far"
+            "sip_transport=tls (or sip_use_tls): this server does not speak SIP over TLS so far; udp and tcp work"
         );
     }
     let local = config.ip_local;
@@ -129,11 +130,18 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     };
     tracing::info!(addresses = ?own, "reachable at");
 
-    let ws = bind_tcp(local, port("ws.port", config.ws_port))?;
-    let wss = bind_tcp(local, port("wss.port", config.wss_port))?;
-    let sip = bind(local, port("sip_port", config.sip_port), bind_udp)?;
-    let sip = SipSockets::new(UdpSocket::from_std(sip)?);
-    let (ws_addr, wss_addr, sip_addr) = (ws.local_addr()?, wss.local_addr()?, sip.local_addr()?);
+    let families = sip_net::families(local, &own);
+    // One socket of "all addresses" takes both families.
+    let web = match families.as_slice() {
+        [_, IpAddr::V6(all)] => IpAddr::V6(*all),
+        _ => local,
+    };
+    let ws = bind_tcp(web, port("ws.port", config.ws_port))?;
+    let wss = bind_tcp(web, port("wss.port", config.wss_port))?;
+    let sip = Bound::new(&families, port("sip_port", config.sip_port))?;
+    let sip_addrs = sip.locals()?;
+    let sip_addr = *sip_addrs.first().context("no SIP socket")?;
+    let (ws_addr, wss_addr) = (ws.local_addr()?, wss.local_addr()?);
     warn_if_public(&config, &own);
 
     let metrics = config.metrics_port.map(|number| {
@@ -151,16 +159,15 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     )?;
     let webrtc_port = media.browser_ports().first().copied().unwrap_or_default();
     let webrtc_addr = SocketAddr::new(local, webrtc_port);
-    let hub = settings::hub_config(&config, sip_addr, &own)?;
+    let hub = settings::hub_config(&config, &sip_addrs, &own)?;
     let performers = Performers {
-        sip: sip.clone(),
+        sip: sip.start(&control)?,
         resolver: Resolver::new(),
         media: media.handle(),
     };
     let mut seed = [0; 32];
     rand::rng().fill(&mut seed);
     let hub = tokio::spawn(control::run(queue, hub, seed, control.clone(), performers));
-    tokio::spawn(sip.read(control.clone()));
 
     let pbx = match options.mode {
         Mode::Serve => None,
@@ -239,6 +246,7 @@ fn start_media(
             config::SymmetricRtp::Auto => media::SymmetricRtp::Auto,
             config::SymmetricRtp::Strict => media::SymmetricRtp::Strict,
         },
+        here: addresses::own(&[]).into(),
         early_buffer: config.early_buffer,
         ..ShardSettings::default()
     };
@@ -272,13 +280,6 @@ fn bind_tcp(ip: IpAddr, port: Port) -> Result<TcpListener> {
         Ok(listener)
     })?;
     Ok(TcpListener::from_std(listener)?)
-}
-
-fn bind_udp(addr: SocketAddr) -> std::io::Result<std::net::UdpSocket> {
-    let socket = std::net::UdpSocket::bind(addr)?;
-    socket.set_nonblocking(true)?;
-    let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
-    Ok(socket)
 }
 
 /// A14, and the threat model: what an operator on a public address should know.

@@ -8,19 +8,15 @@ use config::{Config, SipTarget};
 use session::{BusyStatus, CallRules, HubConfig};
 use sip::{IpNet, TargetPolicy, Timers, Transport, UaConfig};
 
-/// The Hub's configuration. `sip_addr` is where the SIP socket is bound, `own` our addresses.
+/// The Hub's configuration. `sip_addrs` is where the SIP sockets are bound, `own` our addresses.
 pub(crate) fn hub_config(
     config: &Config,
-    sip_addr: SocketAddr,
+    sip_addrs: &[SocketAddr],
     own: &[IpAddr],
 ) -> Result<HubConfig> {
-    let advertise = advertised(&config.sip_advertise, own);
     let listed = networks(config.sip_targets.as_deref().unwrap_or_default())?;
     let ua = UaConfig {
-        contacts: advertise
-            .iter()
-            .map(|ip| (Transport::Udp, SocketAddr::new(*ip, sip_addr.port())))
-            .collect(),
+        contacts: contacts(&advertised(&config.sip_advertise, own), sip_addrs),
         user_agent: config.user_agent.clone(),
         timers: Timers {
             t1: config.sip_t1,
@@ -40,6 +36,7 @@ pub(crate) fn hub_config(
             exclude_sip: codecs(&config.codecs_exclude_sip).context("codecs_exclude_sip")?,
             allow_outside_codecs: config.allow_outside_codecs,
         },
+        generate_av_for_ua: config.generate_av_for_ua.clone(),
         no_answer_timeout: config.no_answer_timeout,
         busy_status: match config.sip_busy_status {
             config::BusyStatus::Failed => BusyStatus::Failed,
@@ -55,8 +52,27 @@ pub(crate) fn hub_config(
         ping_probes: config.keep_alive_probes,
         // Sessions do not outlive their WebSocket yet (docs/decisions/004).
         detach_after: Duration::ZERO,
+        sip_transport: match config.sip_transport {
+            config::SipTransport::Udp => None,
+            config::SipTransport::Tcp => Some(Transport::Tcp),
+            config::SipTransport::Tls => Some(Transport::Tls),
+        },
         ..HubConfig::new(ua)
     })
+}
+
+/// What peers are told, for each transport: addresses of the families that a socket is bound for.
+fn contacts(advertised: &[IpAddr], bound: &[SocketAddr]) -> Vec<(Transport, SocketAddr)> {
+    let mut contacts = Vec::new();
+    for transport in [Transport::Udp, Transport::Tcp] {
+        for ip in advertised {
+            let socket = bound.iter().find(|addr| addr.is_ipv4() == ip.is_ipv4());
+            if let Some(socket) = socket {
+                contacts.push((transport, SocketAddr::new(*ip, socket.port())));
+            }
+        }
+    }
+    contacts
 }
 
 /// `*_advertise`, or our own addresses.

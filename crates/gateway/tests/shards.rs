@@ -386,7 +386,9 @@ fn what_cannot_be_is_said() {
         MediaEvent::SipLegFailed { call, failure } => Some((*call, failure.clone())),
         _ => None,
     });
-    assert_eq!(failed, (call, MediaFailure::NoPorts));
+    assert_eq!(failed, (call, MediaFailure::NoAddress(Family::V6)));
+    let words = failed.1.to_string();
+    assert!(words.contains("no IPv6 address for media"), "{words}");
     assert_eq!(shards.handle.figures().calls, 1);
     // Unknown calls and legs are ignored.
     for call in [CallId(2), CallId(1)] {
@@ -430,6 +432,43 @@ fn both_address_families_share_the_one_socket() {
     });
     let ports = udp_ports();
     assert_eq!(ports.iter().filter(|p| **p == browser_port).count(), 1);
+}
+
+#[test]
+fn a_panic_outside_any_call_ends_the_calls_of_one_shard_with_words() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(2);
+    let udp_before = udp_ports().len();
+    let mut clients: Vec<_> = (0..4)
+        .map(|number| call(&mut shards, &echo, CallId(number)).0)
+        .collect();
+    drive(&mut clients, |clients| clients.iter().all(|c| c.connected));
+
+    // Placement is by turns: calls 0 and 2 are on shard 0.
+    shards.handle.panic_outside(0);
+    let mut failed = BTreeSet::new();
+    while failed.len() < 2 {
+        failed.insert(shards.wait(|event| match event {
+            MediaEvent::CallFailed {
+                call,
+                failure: MediaFailure::Panicked,
+            } => Some(*call),
+            _ => None,
+        }));
+    }
+    assert_eq!(failed, BTreeSet::from([CallId(0), CallId(2)]));
+    assert_eq!(shards.handle.figures().calls, 2);
+    assert_eq!(udp_ports().len(), udp_before + 2 * 2 + 4, "ports are free");
+    talk(&mut clients, b'a', |clients| {
+        heard(&clients[1], b'a') >= 20 && heard(&clients[3], b'a') >= 20
+    });
+    assert_eq!(heard(&clients[0], b'a'), 0, "call 0 is over");
+
+    // The shard takes new calls.
+    let (again, _) = call(&mut shards, &echo, CallId(10));
+    clients[0] = again;
+    drive(&mut clients, |clients| clients[0].connected);
 }
 
 #[test]

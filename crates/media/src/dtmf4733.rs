@@ -12,6 +12,21 @@ pub fn rescale_duration(event: &mut [u8], from_hz: u32, to_hz: u32) {
     [*high, *low] = u16::try_from(scaled).unwrap_or(u16::MAX).to_be_bytes();
 }
 
+/// The packet that should have gone before `end`, if that is the end of an event: the same event, `duration` long so far.
+///
+/// Firefox, which knows telephone-event/8000 alone, takes the 48 kHz steps of its Opus for the event's and believes every
+/// key over at once: it sends three ends and no start (seen in Firefox 153). Phones that report a key at its start never do.
+pub fn start_of(end: &[u8], duration: u16) -> Option<[u8; 4]> {
+    let [event, end_and_volume, high, low, ..] = *end else {
+        return None;
+    };
+    let [high, low] = duration.min(u16::from_be_bytes([high, low])).to_be_bytes();
+    (end_and_volume & END != 0).then_some([event, end_and_volume & !END, high, low])
+}
+
+/// The E bit (RFC 4733 §2.3.2).
+const END: u8 = 0x80;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +46,13 @@ mod tests {
             assert_eq!(event[..2], [5, 0x8a], "digit, E bit and volume stay");
         }
         rescale_duration(&mut [1, 2, 3], 1, 0);
+    }
+
+    #[test]
+    fn a_start_is_the_end_without_its_bit_and_no_longer() {
+        assert_eq!(start_of(&[5, 0x8a, 3, 0xc0], 160), Some([5, 0x0a, 0, 160]));
+        assert_eq!(start_of(&[5, 0x8a, 0, 80, 9], 160), Some([5, 0x0a, 0, 80]));
+        assert_eq!(start_of(&[5, 0x0a, 3, 0xc0], 160), None, "no end");
+        assert_eq!(start_of(&[5, 0x8a, 3], 160), None, "no event");
     }
 }

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sdp::MediaKind;
 
 use crate::rebase::{Clocks, Payload};
@@ -23,12 +22,13 @@ pub(crate) struct Inbound {
     /// As the SIP peer sent it.
     pub(crate) header: Header,
     /// As the browser gets it; None: it does not, and must leave no gap.
-    pub(crate) payload: Option<Bytes>,
+    pub(crate) payload: Option<Vec<u8>>,
     /// The browser's payload type.
     pub(crate) payload_type: u8,
     pub(crate) clocks: Clocks,
     pub(crate) kind: Payload,
     pub(crate) key_frame: bool,
+    pub(crate) is_vp8: bool,
     /// When it came.
     pub(crate) at: Instant,
 }

@@ -6,11 +6,14 @@
 //! - `auto`: before that, a packet from the IP of the SDP or of the SIP signalling, with a payload
 //!   type that was negotiated, teaches us its address (a NAT rewrote the port, or the SDP names an
 //!   address of the inside);
+//! - a peer at loopback is on this machine, and what it sends to the address of our SDP comes from
+//!   that address: the machine's own addresses count as loopback then;
 //! - a learned source is left only when it has been silent for 500 ms and SSRC and sequence go on
 //!   elsewhere (a NAT rebinding), at most once in 2 s; or for the address of the SDP itself;
 //! - `strict`: the address of the SDP and nothing else.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::rtp::Header;
@@ -51,6 +54,7 @@ pub struct Latch {
     mode: SymmetricRtp,
     sdp: SocketAddr,
     signalling: Option<IpAddr>,
+    here: Arc<[IpAddr]>,
     current: Option<Source>,
     moved: Option<Instant>,
 }
@@ -64,12 +68,19 @@ struct Source {
 }
 
 impl Latch {
-    /// `sdp`: where the peer's SDP wants its RTP. `signalling`: the IP its SIP comes from.
-    pub fn new(mode: SymmetricRtp, sdp: SocketAddr, signalling: Option<IpAddr>) -> Self {
+    /// `sdp`: where the peer's SDP wants its RTP. `signalling`: the IP its SIP comes from. `here`: the addresses of this
+    /// machine.
+    pub fn new(
+        mode: SymmetricRtp,
+        sdp: SocketAddr,
+        signalling: Option<IpAddr>,
+        here: Arc<[IpAddr]>,
+    ) -> Self {
         Self {
             mode,
             sdp: canonical(sdp),
             signalling: signalling.map(|ip| ip.to_canonical()),
+            here,
             current: None,
             moved: None,
         }
@@ -155,7 +166,9 @@ impl Latch {
     }
 
     fn plausible(&self, ip: IpAddr) -> bool {
-        ip == self.sdp.ip() || Some(ip) == self.signalling
+        let of_peer =
+            |known: IpAddr| ip == known || (known.is_loopback() && self.here.contains(&ip));
+        of_peer(self.sdp.ip()) || self.signalling.is_some_and(of_peer)
     }
 }
 
@@ -245,7 +258,7 @@ mod tests {
     fn nothing_goes_to_an_inside_address_of_a_peer_outside() {
         let target = |sdp: &str, signalling: Option<&str>| {
             let signalling = signalling.map(|ip| ip.parse().unwrap());
-            Latch::new(SymmetricRtp::Auto, addr(sdp), signalling).target()
+            Latch::new(SymmetricRtp::Auto, addr(sdp), signalling, Arc::default()).target()
         };
         let inside = Some(addr("10.0.0.9:4000"));
         assert_eq!(target("10.0.0.9:4000", Some("203.0.113.5")), None);
@@ -262,6 +275,7 @@ mod tests {
             SymmetricRtp::Auto,
             addr("10.0.0.9:4000"),
             Some("203.0.113.5".parse().unwrap()),
+            Arc::default(),
         );
         let mut rtcp = RtcpLatch::new(addr("10.0.0.9:4001"));
         assert_eq!(rtcp.target(&rtp), None);

@@ -17,6 +17,7 @@ pub mod rtcp;
 pub mod rtp;
 mod settings;
 mod time;
+pub mod video_gen;
 
 pub use bridge::{
     Bridge, BridgeOutput, Counters, LineCounters, Numbers, OutRtp, RtcpSummary, RtpOrRtcp,

@@ -235,6 +235,24 @@ impl Rebase {
         }
     }
 
+    /// One number more for what has just been placed: another packet of ours goes before it, with its numbers. Nothing if it
+    /// is not the newest.
+    pub fn again(&mut self, placed: Placed) -> Option<Placed> {
+        let (source, newest) = (self.source.as_mut()?, self.out.newest.as_mut()?);
+        if newest.sequence != placed.sequence {
+            return None;
+        }
+        newest.sequence += 1;
+        source.shift += 1;
+        // Late packets of before would get numbers that others have.
+        source.floor = source.highest;
+        Some(Placed {
+            sequence: newest.sequence,
+            marker: false,
+            ..placed
+        })
+    }
+
     /// A packet of our own making between those of the source: silence, `ms` long.
     pub fn fill(&mut self, clock_hz: u32, ms: u64, now: Instant) -> Placed {
         let on_time = self.out.newest.is_some_and(|newest| {
@@ -261,6 +279,20 @@ impl Rebase {
             marker,
             switched: false,
         }
+    }
+
+    /// A picture of our own making, in so many packets: the number of the first, and the timestamp
+    /// of all.
+    pub fn fill_frame(&mut self, packets: usize, clock_hz: u32, now: Instant) -> (u64, u32) {
+        let least_ms = Payload::Video.least_ms();
+        let (sequence, timestamp) = self.out.project(clock_hz, least_ms, now);
+        self.leave(now);
+        self.out.newest = Some(Newest {
+            sequence: sequence + (packets as u64).saturating_sub(1),
+            timestamp,
+            at: now,
+        });
+        (sequence, timestamp)
     }
 
     fn standing(

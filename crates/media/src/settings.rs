@@ -1,5 +1,7 @@
 //! What an operator can set about a bridge.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::latch::SymmetricRtp;
@@ -11,6 +13,8 @@ pub struct BridgeSettings {
     pub early_buffer: Duration,
     /// Which sources of RTP are believed.
     pub symmetric_rtp: SymmetricRtp,
+    /// The addresses of this machine's interfaces: a peer that names loopback may speak from any of them.
+    pub here: Arc<[IpAddr]>,
     /// The CNAME of our RTCP (RFC 7022): random per call, the same for its m-lines.
     pub cname: String,
     /// Time since 1970 at the bridge's start: what NTP timestamps are made from.
@@ -25,6 +29,7 @@ impl Default for BridgeSettings {
         Self {
             early_buffer: Duration::from_secs(3),
             symmetric_rtp: SymmetricRtp::Auto,
+            here: Arc::default(),
             cname: "ringdown".into(),
             unix_time: Duration::ZERO,
             fill_silence: true,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use common::*;
 use media::rtcp::Rtcp;
@@ -82,6 +82,49 @@ fn a_peer_behind_nat_is_learned_by_the_ip_of_its_signalling() {
     world.connect(&plan);
     world.browser_up();
     assert_eq!(speak(&mut world, from, &mut Source::new(0, 160), 5).0, 0);
+}
+
+/// A phone on this machine names loopback in its SDP; what it sends to our SDP's address comes from that address.
+#[test]
+fn a_peer_at_loopback_speaks_from_this_machines_address_and_nobody_elses() {
+    let own: IpAddr = "198.51.100.1".parse().unwrap();
+    let at_loopback = |sdp: &str, mode| {
+        let mut plan = pcmu_plan();
+        plan.media[0].remote.as_mut().unwrap().rtp = addr(sdp);
+        let mut world = World::new(BridgeSettings {
+            here: [own].into(),
+            symmetric_rtp: mode,
+            fill_silence: false,
+            ..BridgeSettings::default()
+        });
+        world.connect(&plan);
+        world.browser_up();
+        world
+    };
+    let from = SocketAddr::new(own, 4000);
+    let mut world = at_loopback("127.0.0.1:4000", SymmetricRtp::Auto);
+    let heard = speak(&mut world, from, &mut Source::new(0, 160), 5);
+    assert_eq!(heard, (5, Some(from)));
+    for (mut world, from, why) in [
+        (
+            at_loopback("127.0.0.1:4000", SymmetricRtp::Auto),
+            addr(EVIL),
+            "an address of another machine",
+        ),
+        (
+            at_loopback(PEER, SymmetricRtp::Auto),
+            from,
+            "the peer is on another machine",
+        ),
+        (
+            at_loopback("127.0.0.1:4000", SymmetricRtp::Strict),
+            from,
+            "the SDP and nothing else",
+        ),
+    ] {
+        let heard = speak(&mut world, from, &mut Source::new(0, 160), 5);
+        assert_eq!(heard.0, 0, "{why}");
+    }
 }
 
 #[test]

@@ -135,10 +135,98 @@ fn durations_and_timestamps_cross_between_clocks() {
 
     // And from the browser: 48 kHz durations become 8 kHz ones.
     let mut browser = Source::new(110, 0);
+    world.browser(Audio, &browser.next_with(&[1, 0x0a, 0x03, 0xc0]));
     world.browser(Audio, &browser.next_with(&[1, 0x8a, 0x25, 0x80]));
     let sent = world.to_sip();
+    assert_eq!(sent.len(), 2);
     assert_eq!(sent[0].1.payload_type, 101);
-    assert_eq!(sent[0].1.payload[..], [1, 0x8a, 0x06, 0x40]);
+    assert_eq!(sent[0].1.payload[..], [1, 0x0a, 0x00, 0xa0]);
+    assert_eq!(sent[1].1.payload[..], [1, 0x8a, 0x06, 0x40]);
+}
+
+/// Opus on both legs, and telephone-event at 8 kHz alone: Firefox.
+fn firefox() -> Plan {
+    let event = format(101, "telephone-event", 8000);
+    let opus = |payload_type| format(payload_type, "opus", 48_000);
+    let routes = vec![route(opus(109), opus(96)), route(event.clone(), event)];
+    Plan {
+        media: vec![media(Audio, PEER, routes)],
+    }
+}
+
+/// Firefox sends three ends and no start: there is one start before them, and no number twice or left out.
+#[test]
+fn an_event_of_the_browser_without_a_start_gets_one() {
+    let mut world = World::connected(&firefox());
+    let mut browser = Source::new(109, 960);
+    let mut pressed = 0;
+    for n in 0..40 {
+        if n % 10 == 5 {
+            pressed += 1;
+            let mut key = browser.clone();
+            key.header.payload_type = 101;
+            key.step = 0;
+            for _ in 0..3 {
+                world.browser(Audio, &key.next_with(&[pressed, 0x8a, 0x03, 0xc0]));
+            }
+            browser.header.sequence = key.header.sequence;
+        } else {
+            world.browser(Audio, &browser.next_with(&[0; 40]));
+        }
+        world.wait_ms(20);
+        browser.header.timestamp += if n % 10 == 5 { 960 } else { 0 };
+    }
+    let sent = world.to_sip();
+    for pair in sent.windows(2) {
+        assert_eq!(pair[1].1.sequence, pair[0].1.sequence.wrapping_add(1));
+    }
+    let events: Vec<_> = sent
+        .iter()
+        .filter(|(_, packet)| packet.payload_type == 101)
+        .collect();
+    assert_eq!(events.len(), 16);
+    for (key, event) in (1..).zip(events.chunks(4)) {
+        let [start, ends @ ..] = event else {
+            panic!("no event")
+        };
+        assert_eq!(start.1.payload[..], [key, 0x0a, 0, 160]);
+        assert!(start.1.marker);
+        for end in ends {
+            assert_eq!(end.1.payload[..], [key, 0x8a, 0x03, 0xc0]);
+            assert_eq!((end.1.timestamp, end.1.marker), (start.1.timestamp, false));
+        }
+    }
+}
+
+/// An end that comes after the next key has begun belongs to a key that was told already.
+#[test]
+fn a_late_end_begins_nothing() {
+    let mut world = World::connected(&firefox());
+    let mut browser = Source::new(109, 960);
+    for _ in 0..5 {
+        world.browser(Audio, &browser.next_with(&[0; 40]));
+        world.wait_ms(20);
+    }
+    let mut key = |n: u8| {
+        browser.header.payload_type = 101;
+        browser.step = 0;
+        let packets = [
+            browser.next_with(&[n, 0x0a, 0, 160]),
+            browser.next_with(&[n, 0x8a, 3, 0xc0]),
+        ];
+        browser.header.timestamp += 4800;
+        packets
+    };
+    let ([one, one_over], [two, two_over]) = (key(1), key(2));
+    for packet in [&one, &two, &one_over, &two_over] {
+        world.browser(Audio, packet);
+        world.wait_ms(20);
+    }
+    let sent = world.to_sip();
+    let starts = sent
+        .iter()
+        .filter(|(_, packet)| packet.payload_type == 101 && packet.payload[1] == 0x0a);
+    assert_eq!(starts.count(), 2);
 }
 
 /// Some devices count the timestamps of events in the events' clock.

@@ -62,6 +62,13 @@ pub enum Input {
         /// In words.
         error: String,
     },
+    /// The connection with this hop is gone.
+    Closed {
+        /// Which hop.
+        hop: Hop,
+        /// Why, in words.
+        error: String,
+    },
     /// Answer to [`Output::OpenMedia`].
     MediaOpened {
         /// Whose.
@@ -204,6 +211,9 @@ impl Pbx {
                 self.rtp(call, kind, rtcp, &bytes, now);
             }
             Input::Sip { .. } | Input::Rtp { .. } => {}
+            Input::Closed { hop, error } => {
+                self.ua.handle_input(sip::Input::Closed { hop, error }, now);
+            }
             Input::SendFailed { hop, error } => {
                 self.ua
                     .handle_input(sip::Input::SendFailed { hop, error }, now);
@@ -329,7 +339,8 @@ impl Pbx {
             Event::Progress { id, sdp, .. } => self.phone_rings(id, sdp, now),
             Event::Answered { id, sdp, .. } => self.phone_answered(id, sdp, now),
             Event::Refused { id, cause } | Event::Ended { id, cause } => self.over(id, &cause, now),
-            Event::Trying { .. }
+            Event::Located { .. }
+            | Event::Trying { .. }
             | Event::Registered { .. }
             | Event::RegistrationFailed { .. }
             | Event::Unregistered { .. } => {}

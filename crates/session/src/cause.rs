@@ -33,6 +33,8 @@ pub(crate) fn plan(error: &PlanError) -> Cause {
 pub(crate) fn media(failure: &MediaFailure) -> Cause {
     let (sip_code, reason, side) = match failure {
         MediaFailure::NoPorts => (Some(503), "Service Unavailable", Side::Gateway),
+        // RFC 3261 §20.43 calls it "incompatible network address formats" (warning 301).
+        MediaFailure::NoAddress(_) => (Some(488), "Not Acceptable Here", Side::Gateway),
         MediaFailure::BadSdp(_) => (Some(488), "Not Acceptable Here", Side::Browser),
         MediaFailure::Ice => (Some(408), "Request Timeout", Side::Browser),
         MediaFailure::Dtls(_) => (Some(500), "Media failed", Side::Browser),

@@ -112,6 +112,8 @@ pub struct HubConfig {
     pub detach_after: Duration,
     /// A socket must say `connection` within this.
     pub greeting_timeout: Duration,
+    /// Transport to SIP servers that a page names without one; `None`: as RFC 3263 finds it, UDP by default.
+    pub sip_transport: Option<sip::Transport>,
 }
 
 impl HubConfig {
@@ -124,6 +126,7 @@ impl HubConfig {
             ping_probes: 10,
             detach_after: Duration::ZERO,
             greeting_timeout: Duration::from_secs(30),
+            sip_transport: None,
         }
     }
 }
@@ -160,11 +163,25 @@ pub struct Hub {
     pub(crate) registrations: BTreeMap<RegistrationId, Registration>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     invites: BTreeMap<InviteId, CallId>,
+    /// The same, the other way.
+    invite_of: BTreeMap<CallId, InviteId>,
     pub(crate) timers: Timers,
     outputs: VecDeque<Output>,
     next_id: u64,
     #[cfg(feature = "faults")]
-    panic_in: Option<CallId>,
+    planted: Option<PlantedPanic>,
+}
+
+/// Where the next panic strikes (tests of isolation).
+#[cfg(feature = "faults")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlantedPanic {
+    /// In the next step of this call.
+    Step(CallId),
+    /// While the effects of this call's next step are performed.
+    Effects(CallId),
+    /// In the next input or alarm, outside any call.
+    Routing,
 }
 
 impl Hub {
@@ -181,24 +198,46 @@ impl Hub {
             registrations: BTreeMap::new(),
             calls: BTreeMap::new(),
             invites: BTreeMap::new(),
+            invite_of: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             next_id: 1,
             #[cfg(feature = "faults")]
-            panic_in: None,
+            planted: None,
         }
     }
 
     /// Takes one input; then [`Hub::poll_output`] until it is empty.
     ///
     /// A defect in one input must not take the others' calls along: a panic outside a call's own
-    /// step drops that input alone.
+    /// step drops that input, and closes the socket it came from, whose page would wait for ever.
     pub fn handle_input(&mut self, input: Input, now: Instant) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.route(input, now)));
-        let _ = catch_unwind(AssertUnwindSafe(|| self.drain_ua(now)));
+        let page = match &input {
+            Input::SocketOpened { socket, .. } | Input::Frame { socket, .. } => Some(*socket),
+            _ => None,
+        };
+        if !self.guarded(|hub| hub.route(input, now)) {
+            self.give_up(page);
+        }
+        self.guarded(|hub| hub.drain_ua(now));
+    }
+
+    /// A page whose input or alarm was lost to a panic.
+    fn give_up(&mut self, page: Option<SocketId>) {
+        if let Some(socket) = page {
+            let reason = "An internal error. Please report it, and connect again.";
+            self.close(socket, 1011, reason);
+        }
+    }
+
+    /// `false`: it panicked.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self)) -> bool {
+        catch_unwind(AssertUnwindSafe(|| work(self))).is_ok()
     }
 
     fn route(&mut self, input: Input, now: Instant) {
+        #[cfg(feature = "faults")]
+        self.strike(PlantedPanic::Routing);
         match input {
             Input::SocketOpened { socket, peer } => self.socket_opened(socket, peer, now),
             Input::Frame { socket, text } => self.frame(socket, &text, now),
@@ -212,16 +251,27 @@ impl Hub {
     /// Fires what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(alarm) = self.timers.pop_due(now) {
-            match alarm {
-                Alarm::Ping(socket) => self.ping(socket, now),
-                Alarm::Greeting(socket) => self.close(socket, 1008, "No connection message came."),
-                Alarm::Detach(session) => self.end_session(session, now),
-                Alarm::Call(call, alarm) => self.step_call(call, CallInput::Alarm(alarm), now),
+            let page = match alarm {
+                Alarm::Ping(socket) | Alarm::Greeting(socket) => Some(socket),
+                Alarm::Detach(_) | Alarm::Call(..) => None,
+            };
+            if !self.guarded(|hub| hub.ring_alarm(alarm, now)) {
+                self.give_up(page);
             }
         }
-        let ua = &mut self.ua;
-        let _ = catch_unwind(AssertUnwindSafe(|| ua.handle_timeout(now)));
-        let _ = catch_unwind(AssertUnwindSafe(|| self.drain_ua(now)));
+        self.guarded(|hub| hub.ua.handle_timeout(now));
+        self.guarded(|hub| hub.drain_ua(now));
+    }
+
+    fn ring_alarm(&mut self, alarm: Alarm, now: Instant) {
+        #[cfg(feature = "faults")]
+        self.strike(PlantedPanic::Routing);
+        match alarm {
+            Alarm::Ping(socket) => self.ping(socket, now),
+            Alarm::Greeting(socket) => self.close(socket, 1008, "No connection message came."),
+            Alarm::Detach(session) => self.end_session(session, now),
+            Alarm::Call(call, alarm) => self.step_call(call, CallInput::Alarm(alarm), now),
+        }
     }
 
     /// What to do, in order.
@@ -295,10 +345,17 @@ impl Hub {
         wire_id
     }
 
-    /// The next step of this call panics (test of isolation).
+    /// The next panic strikes there (tests of isolation).
     #[cfg(feature = "faults")]
-    pub fn panic_in(&mut self, call: CallId) {
-        self.panic_in = Some(call);
+    pub fn plant(&mut self, panic: PlantedPanic) {
+        self.planted = Some(panic);
+    }
+
+    /// Panics if that is what was planted here.
+    #[cfg(feature = "faults")]
+    fn strike(&mut self, here: PlantedPanic) {
+        let strikes = self.planted.take_if(|planted| *planted == here).is_some();
+        assert!(!strikes, "a planted panic");
     }
 
     fn shutdown(&mut self, now: Instant) {
@@ -344,7 +401,8 @@ impl Hub {
             }
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),
-            Event::Trying { id }
+            Event::Located { id, .. }
+            | Event::Trying { id }
             | Event::Progress { id, .. }
             | Event::Answered { id, .. }
             | Event::Refused { id, .. }
@@ -357,11 +415,12 @@ impl Hub {
         let last = matches!(event, Event::Refused { .. } | Event::Ended { .. });
         if last {
             self.invites.remove(&invite);
+            self.invite_of.remove(&call);
         }
         self.step_call(call, CallInput::Sip(event), now);
-        if last && self.calls.remove(&call).is_some() {
-            // Its step panicked: nobody else would ever forget it.
-            self.timers.disarm_call(call);
+        if last {
+            // Should its step have panicked, nobody else would ever forget it.
+            self.forget(call);
         }
     }
 
@@ -371,7 +430,10 @@ impl Hub {
         };
         let rules = &self.config.calls;
         #[cfg(feature = "faults")]
-        let poisoned = self.panic_in.take_if(|poisoned| *poisoned == id).is_some();
+        let poisoned = self
+            .planted
+            .take_if(|planted| *planted == PlantedPanic::Step(id))
+            .is_some();
         let effects = Self::step(call, |call, out| {
             #[cfg(feature = "faults")]
             assert!(!poisoned, "a planted panic");
@@ -394,50 +456,84 @@ impl Hub {
         })
     }
 
+    /// A panic drops the one effect it struck, and ends the call.
     pub(crate) fn perform(&mut self, id: CallId, effects: Vec<Effect>, now: Instant) {
-        let invite = self
-            .invites
-            .iter()
-            .find(|(_, call)| **call == id)
-            .map(|(invite, _)| *invite);
-        let mut invite = invite;
+        let mut whole = true;
         for effect in effects {
-            match effect {
-                Effect::Page { session, message } => self.tell(session, message),
-                Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
-                Effect::Invite(order) => {
-                    let new = self.ua.invite(*order, now);
-                    self.invites.insert(new, id);
-                    invite = Some(new);
-                }
-                Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, now)),
-                Effect::Accept(sdp) => {
-                    if let Some(invite) = invite {
-                        self.ua.accept(invite, sdp, now);
-                    }
-                }
-                Effect::Reject(status, reason) => {
-                    if let Some(invite) = invite {
-                        self.ua.reject(invite, status, reason, now);
-                    }
-                }
-                Effect::End(cause) => {
-                    if let Some(invite) = invite {
-                        self.ua.end_with(invite, &cause, now);
-                    }
-                }
-                Effect::Arm(alarm, after) => self.timers.arm(Alarm::Call(id, alarm), now + after),
-                Effect::Disarm(alarm) => self.timers.disarm(Alarm::Call(id, alarm)),
-                Effect::Unbind { session, wire_id } => {
-                    if let Some(session) = self.sessions.get_mut(&session) {
-                        session.calls.remove(&wire_id);
-                    }
-                }
-                Effect::Forget => {
-                    self.calls.remove(&id);
-                    self.timers.disarm_call(id);
+            whole &= self.guarded(|hub| hub.perform_one(id, effect, now));
+        }
+        if !whole {
+            self.abandon(id, now);
+        }
+    }
+
+    /// Nobody knows what a lost effect was: all that a call's end takes is done, perhaps again.
+    fn abandon(&mut self, id: CallId, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let mut out = Vec::new();
+        call.abandon(&mut out);
+        for effect in out {
+            self.guarded(|hub| hub.perform_one(id, effect, now));
+        }
+        let close = MediaCommand::CloseCall { call: id };
+        self.outputs.push_back(Output::Media(close));
+        match self.invite_of.get(&id).copied() {
+            Some(invite) => {
+                self.guarded(|hub| hub.ua.end(invite, now));
+            }
+            // No SIP event will ever come to forget it.
+            None => self.forget(id),
+        }
+    }
+
+    fn forget(&mut self, id: CallId) {
+        self.calls.remove(&id);
+        self.timers.disarm_call(id);
+    }
+
+    fn perform_one(&mut self, id: CallId, effect: Effect, now: Instant) {
+        #[cfg(feature = "faults")]
+        self.strike(PlantedPanic::Effects(id));
+        let invite = self.invite_of.get(&id).copied();
+        match effect {
+            Effect::Page { session, message } => self.tell(session, message),
+            Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
+            Effect::Invite(order) => {
+                let new = self.ua.prepare(*order, now);
+                self.invites.insert(new, id);
+                self.invite_of.insert(id, new);
+            }
+            Effect::Offer(sdp) => {
+                if let Some(invite) = invite {
+                    self.ua.offer(invite, sdp, now);
                 }
             }
+            Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, now)),
+            Effect::Accept(sdp) => {
+                if let Some(invite) = invite {
+                    self.ua.accept(invite, sdp, now);
+                }
+            }
+            Effect::Reject(status, reason) => {
+                if let Some(invite) = invite {
+                    self.ua.reject(invite, status, reason, now);
+                }
+            }
+            Effect::End(cause) => {
+                if let Some(invite) = invite {
+                    self.ua.end_with(invite, &cause, now);
+                }
+            }
+            Effect::Arm(alarm, after) => self.timers.arm(Alarm::Call(id, alarm), now + after),
+            Effect::Disarm(alarm) => self.timers.disarm(Alarm::Call(id, alarm)),
+            Effect::Unbind { session, wire_id } => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.calls.remove(&wire_id);
+                }
+            }
+            Effect::Forget => self.forget(id),
         }
     }
 
@@ -445,6 +541,7 @@ impl Hub {
     pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>) {
         if let Some(invite) = invite {
             self.invites.insert(invite, call.id);
+            self.invite_of.insert(call.id, invite);
         }
         self.calls.insert(call.id, call);
     }

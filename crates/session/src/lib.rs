@@ -18,4 +18,6 @@ mod socket;
 mod timers;
 
 pub use call::{BusyStatus, CallRules};
+#[cfg(feature = "faults")]
+pub use hub::PlantedPanic;
 pub use hub::{Counts, Hub, HubConfig, Input, Output, SessionId, SocketId};

@@ -32,6 +32,22 @@ pub enum Family {
     V6,
 }
 
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+impl Family {
+    /// That of an address.
+    pub(crate) fn of(ip: IpAddr) -> Self {
+        if ip.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
 /// Who makes the offer on a browser leg (JSEP, RFC 8829).
 #[derive(Debug, Clone, PartialEq)]
 pub enum BrowserLegMode {
@@ -215,6 +231,8 @@ impl MediaEvent {
 pub enum MediaFailure {
     /// `media_port_from..media_port_to` is used up.
     NoPorts,
+    /// We have no address of this family for the SIP side's media.
+    NoAddress(Family),
     /// The browser's SDP can't be used; the sentence says why.
     BadSdp(String),
     /// ICE did not connect, or was lost (RFC 8445, RFC 7675).
@@ -232,6 +250,10 @@ impl fmt::Display for MediaFailure {
         match self {
             Self::NoPorts => f.write_str(
                 "No free RTP port: widen media_port_from..media_port_to, or try again later.",
+            ),
+            Self::NoAddress(family) => write!(
+                f,
+                "This server has no {family} address for media, which the SIP side needs (settings ip and media_advertise)."
             ),
             Self::BadSdp(why) => write!(f, "The browser's SDP cannot be used: {why}"),
             Self::Ice => f.write_str("Failed by ICE error"),

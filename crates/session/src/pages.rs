@@ -164,7 +164,7 @@ impl Hub {
             self.refuse(socket, "connection", None, text);
             return self.close(socket, POLICY_VIOLATION, text);
         }
-        let account = match session::account(&connection) {
+        let account = match session::account(&connection, self.config.sip_transport) {
             Ok(account) => account,
             Err(error) => {
                 let text = error.to_string();
@@ -448,7 +448,7 @@ impl Hub {
                 self.adopt(call, None);
                 let mut effects: Vec<Effect> = Vec::new();
                 if let Some(call) = self.calls.get_mut(&id) {
-                    call.start_outgoing(&self.config.calls, &mut effects);
+                    call.start_outgoing(&mut effects);
                 }
                 self.perform(id, effects, now);
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use signaling::{Connection, Feature};
-use sip::{Account, FieldError, FieldProblem, RegistrationId, SipUser, Target};
+use sip::{Account, FieldError, FieldProblem, RegistrationId, SipUser, Target, Transport};
 
 use crate::hub::SocketId;
 use crate::media::{CallId, LegId};
@@ -35,8 +35,11 @@ impl Session {
 /// The SIP account a `connection` names: K1, A8. `Ok(None)` when it names none.
 ///
 /// Next hop = `sipOutboundProxy`, else `sipProxy`, else `sipDomain`; `sipPort` applies where no port
-/// is given.
-pub(crate) fn account(connection: &Connection) -> Result<Option<Account>, FieldError> {
+/// is given, and `transport` where no transport is.
+pub(crate) fn account(
+    connection: &Connection,
+    transport: Option<Transport>,
+) -> Result<Option<Account>, FieldError> {
     let Some(login) = filled(&connection.sip_login) else {
         return Ok(None);
     };
@@ -55,6 +58,7 @@ pub(crate) fn account(connection: &Connection) -> Result<Option<Account>, FieldE
     if target.port.is_none() {
         target.port = connection.sip_port;
     }
+    target.transport = target.transport.or(transport);
     // The domain is a host of its own; a port or `sip:` in it is the next hop's business.
     let domain = Target::parse(domain)
         .map_err(|e| e.in_field("sipDomain"))?

@@ -184,7 +184,7 @@ fn without_an_address_of_its_own_the_gateway_says_so() {
     assert!(
         cause_of(&event)
             .text
-            .contains("no IPv4 address for SIP over TLS"),
+            .contains("does not speak SIP over TLS, which the SIP server 192.0.2.10 needs"),
         "{}",
         cause_of(&event).text
     );

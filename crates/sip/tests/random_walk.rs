@@ -119,7 +119,8 @@ impl Walk {
                     (id, false)
                 }
                 Event::Refused { id, .. } | Event::Ended { id, .. } => (id, true),
-                Event::Trying { id }
+                Event::Located { id, .. }
+                | Event::Trying { id }
                 | Event::Progress { id, .. }
                 | Event::Answered { id, .. }
                 | Event::Confirmed { id, .. } => (id, false),
@@ -166,7 +167,11 @@ impl Walk {
                     cancelled: None,
                     undelivered: false,
                 };
-                self.invites.entry(branch(&request.headers)).or_insert(sent);
+                // What is sent again lives, whatever befell the first copy.
+                let known = self.invites.entry(branch(&request.headers));
+                known
+                    .and_modify(|sent| sent.undelivered = false)
+                    .or_insert(sent);
             }
             _ => {}
         }
@@ -199,7 +204,7 @@ impl Walk {
     }
 
     fn step(&mut self) {
-        match self.below(24) {
+        match self.below(25) {
             0 => {
                 let id = self.bench.call("192.0.2.10");
                 self.calls.push(id);
@@ -227,8 +232,12 @@ impl Walk {
                 }
             }
             15..=17 => self.peer_acts(),
-            18 => {
-                self.bench.send_failed(&pbx(), "unreachable");
+            18..=19 => {
+                if self.below(2) == 0 {
+                    self.bench.send_failed(&pbx(), "unreachable");
+                } else {
+                    self.bench.closed(&pbx(), "broken");
+                }
                 for sent in self
                     .invites
                     .values_mut()
@@ -237,7 +246,7 @@ impl Walk {
                     sent.undelivered = true;
                 }
             }
-            19..=20 => {
+            20..=21 => {
                 let time = self.rng.next_u64() % 20_000;
                 self.bench.pass(ms(time));
             }

@@ -277,3 +277,83 @@ fn a_listed_address_may_be_called() {
         "loopback is told a loopback address"
     );
 }
+
+/// The way is known before the offer is made, so that its addresses fit (RFC 8866 section 5.7).
+#[test]
+fn a_prepared_call_is_located_before_its_offer() {
+    let mut bench = Bench::new();
+    let mut order = invite_to("10006", "pbx.example.com");
+    order.offer = bytes::Bytes::new();
+    let id = bench.act(|ua, now| ua.prepare(order, now));
+    let (look_up, _) = bench.looked_up.pop_front().unwrap();
+    bench.act(|ua, now| ua.offer(id, SDP.into(), now));
+    bench.silent();
+    bench.input(Input::Resolved {
+        id: look_up,
+        result: Ok(vec![udp("[2001:db8::7]:5060"), udp("198.51.100.1:5060")]),
+    });
+    let hop = udp("[2001:db8::7]:5060");
+    assert_eq!(
+        bench.event(),
+        Event::Located {
+            id,
+            hop: hop.clone()
+        }
+    );
+    bench.silent();
+    bench.act(|ua, now| ua.offer(id, SDP.into(), now));
+    let (to, invite) = bench.request_to(Method::Invite);
+    assert_eq!(to, hop);
+    assert_eq!(invite.body, SDP);
+    assert_eq!(
+        invite.headers.get(&sip::HeaderName::ContentType),
+        Some("application/sdp")
+    );
+    bench.act(|ua, now| ua.offer(id, SDP.into(), now));
+    bench.silent();
+    // Brackets in URIs and Via, none elsewhere (RFC 3261 section 19.1.1).
+    let via = invite.headers.via().unwrap().to_string();
+    assert!(via.starts_with("SIP/2.0/UDP [2001:db8::1]:5080;"), "{via}");
+    let contact = uri_of(&invite.headers).to_string();
+    assert!(contact.ends_with("@[2001:db8::1]:5080"), "{contact}");
+}
+
+#[test]
+fn a_prepared_call_may_end_before_its_offer() {
+    let mut bench = Bench::new();
+    let id = bench.act(|ua, now| ua.prepare(invite_to("10006", "192.0.2.10"), now));
+    assert!(matches!(bench.event(), Event::Located { .. }));
+    bench.act(|ua, now| ua.end(id, now));
+    assert!(matches!(bench.event(), Event::Ended { .. }));
+    bench.act(|ua, now| ua.offer(id, SDP.into(), now));
+    bench.silent();
+    bench.over();
+}
+
+/// RFC 3261 section 18.2.1, RFC 3581 section 4: addresses without brackets in `received`.
+#[test]
+fn an_answer_over_ipv6_goes_back_and_says_where() {
+    let mut bench = Bench::with({
+        let mut config = config();
+        config.trusted = vec!["2001:db8::/32".parse().unwrap()];
+        config
+    });
+    let mut options = bench.fresh_request(
+        Method::Options,
+        sip::Uri::parse("sip:x@[2001:db8::1]:5080").unwrap(),
+    );
+    let via = "SIP/2.0/UDP [2001:db8::9]:5060;branch=z9hG4bK6;rport";
+    let via = sip::Via::parse_list(via).unwrap().remove(0);
+    options.headers.set_top_via(&via).unwrap();
+    let from = udp("[2001:db8::7]:40000");
+    bench.receive(&from, &Message::Request(options));
+    let (to, ok) = bench.response_to(200);
+    assert_eq!(to, from);
+    let via = ok.headers.via().unwrap();
+    assert_eq!(via.received(), Some("2001:db8::7".parse().unwrap()));
+    let text = via.to_string();
+    assert!(
+        text.contains("rport=40000") && text.contains("received=2001:db8::7"),
+        "{text}"
+    );
+}

@@ -52,3 +52,16 @@ export function notice(sentence) {
   line.textContent = sentence;
   line.hidden = sentence === '';
 }
+
+/** @param {string} id @param {() => void} action */
+export function onSubmit(id, action) {
+  box(id).addEventListener('submit', (event) => {
+    event.preventDefault();
+    action();
+  });
+}
+
+/** @param {string} id @param {(checked: boolean) => void} action */
+export function onChange(id, action) {
+  input(id).addEventListener('change', () => action(input(id).checked));
+}

@@ -113,5 +113,5 @@ async fn any_path(
     upgrade
         .max_message_size(signaling::MAX_FRAME_BYTES)
         .max_frame_size(signaling::MAX_FRAME_BYTES)
-        .on_upgrade(move |stream| ws::pump(stream, socket, peer.ip(), control))
+        .on_upgrade(move |stream| ws::pump(stream, socket, peer.ip().to_canonical(), control))
 }

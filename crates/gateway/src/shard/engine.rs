@@ -194,7 +194,15 @@ impl MediaHandle {
     pub fn panic_in(&self, call: CallId) {
         let at = self.shared.directory.lock().get(&call).copied();
         if let Some(inbox) = at.and_then(|index| self.inboxes.get(index)) {
-            inbox.push(Item::Panic(call));
+            inbox.push(Item::Panic(Some(call)));
+        }
+    }
+
+    /// This shard panics outside any call's step. For tests of isolation only.
+    #[doc(hidden)]
+    pub fn panic_outside(&self, shard: usize) {
+        if let Some(inbox) = self.inboxes.get(shard) {
+            inbox.push(Item::Panic(None));
         }
     }
 

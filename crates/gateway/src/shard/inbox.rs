@@ -18,8 +18,8 @@ pub(super) enum Item {
     Command(MediaCommand),
     /// Say this event (a refusal made by the handle).
     Say(MediaEvent),
-    /// Panic in the next step of this call: for tests of isolation.
-    Panic(CallId),
+    /// Panic in the next step of this call, or outside any: for tests of isolation.
+    Panic(Option<CallId>),
     /// End the thread.
     Stop,
 }
@@ -72,7 +72,7 @@ pub struct Figures {
     pub refused: u64,
     /// Datagrams the kernel did not take.
     pub unsent: u64,
-    /// Calls that ended by a panic.
+    /// Panics, of one call's step or of a whole shard.
     pub panics: u64,
 }
 

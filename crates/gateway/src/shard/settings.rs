@@ -1,6 +1,7 @@
 //! What the operator set, as the shards need it.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use media::SymmetricRtp;
@@ -24,6 +25,8 @@ pub struct ShardSettings {
     pub early_buffer: Duration,
     /// Which sources of RTP are believed.
     pub symmetric_rtp: SymmetricRtp,
+    /// The addresses of this machine's interfaces.
+    pub here: Arc<[IpAddr]>,
     /// Whether silence is sent to the SIP peer while the browser sends none.
     pub fill_silence: bool,
     /// Seed of SSRCs, sequence numbers, and the order of ports.
@@ -42,6 +45,7 @@ impl Default for ShardSettings {
             media_ports: (0, 0),
             early_buffer: bridge.early_buffer,
             symmetric_rtp: bridge.symmetric_rtp,
+            here: bridge.here,
             fill_silence: bridge.fill_silence,
             seed: rand::random(),
         }

@@ -39,10 +39,10 @@ impl BrowserSocket {
     /// Binds `port` (0: any) on all addresses of the candidates' families, or on `bind`.
     pub(super) fn bind(bind: IpAddr, candidates: &[IpAddr], port: u16) -> io::Result<Self> {
         let dual = bind.is_unspecified() && candidates.iter().any(IpAddr::is_ipv6);
-        let address = if dual {
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-        } else {
-            bind
+        let address = match (dual, bind.is_unspecified()) {
+            (true, _) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            (false, true) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            (false, false) => bind,
         };
         let socket = open(SocketAddr::new(address, port), dual)?;
         socket.set_recv_buffer_size(BROWSER_BUFFER)?;

@@ -1,6 +1,6 @@
 //! The thread of a shard: poll, sockets, timers, and the one place where a call's step may panic.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -46,6 +46,13 @@ pub(super) struct Shared {
     pub(super) directory: Directory,
 }
 
+/// Whether another turn follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Next,
+    Last,
+}
+
 /// One shard.
 pub(super) struct Worker {
     poll: Poll,
@@ -60,6 +67,8 @@ pub(super) struct Worker {
     demux: Demux,
     timers: Timers,
     events: Events,
+    /// Taken from the inbox and not done yet.
+    taken: VecDeque<Item>,
     batch: Batch,
     buffer: Vec<u8>,
     /// Edge-triggered sockets that were not read to the end.
@@ -97,6 +106,7 @@ impl Worker {
             demux: Demux::default(),
             timers: Timers::default(),
             events,
+            taken: VecDeque::new(),
             batch: Batch::new(),
             buffer: vec![0; SIP_DATAGRAM],
             browsers_ready: false,
@@ -108,35 +118,66 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut ready = mio::Events::with_capacity(1024);
         loop {
-            let patience = self.patience();
-            if let Err(error) = self.poll.poll(&mut ready, patience)
-                && error.kind() != std::io::ErrorKind::Interrupted
-            {
-                tracing::error!(%error, "a media shard cannot poll");
-                return;
+            // Sound: all that a panic outside a call's own step could have touched goes with the calls.
+            match catch_unwind(AssertUnwindSafe(|| self.turn(&mut ready))) {
+                Ok(Turn::Next) => {}
+                Ok(Turn::Last) => return,
+                Err(_) => self.end_all_calls(),
             }
-            let mut has_items = false;
-            for event in &ready {
-                match event.token() {
-                    INBOX => has_items = true,
-                    BROWSERS => self.browsers_ready = true,
-                    token => {
-                        if !self.sip_ready.contains(&token) {
-                            self.sip_ready.push(token);
-                        }
+        }
+    }
+
+    fn turn(&mut self, ready: &mut mio::Events) -> Turn {
+        let patience = self.patience();
+        if let Err(error) = self.poll.poll(ready, patience)
+            && error.kind() != std::io::ErrorKind::Interrupted
+        {
+            tracing::error!(%error, "a media shard cannot poll");
+            self.end_all_calls();
+            self.events.flush();
+            return Turn::Last;
+        }
+        let mut has_items = false;
+        for event in &*ready {
+            match event.token() {
+                INBOX => has_items = true,
+                BROWSERS => self.browsers_ready = true,
+                token => {
+                    if !self.sip_ready.contains(&token) {
+                        self.sip_ready.push(token);
                     }
                 }
             }
-            if has_items && self.items() {
-                return;
-            }
-            self.browsers();
-            for token in std::mem::take(&mut self.sip_ready) {
-                self.sip(token);
-            }
-            self.due();
-            let timers = &self.inbox.figures.timers;
-            timers.store(self.timers.len(), Ordering::Relaxed);
+        }
+        if has_items {
+            self.taken.append(&mut self.inbox.take());
+        }
+        if self.items() == Turn::Last {
+            return Turn::Last;
+        }
+        self.browsers();
+        for token in std::mem::take(&mut self.sip_ready) {
+            self.sip(token);
+        }
+        self.due();
+        let timers = &self.inbox.figures.timers;
+        timers.store(self.timers.len(), Ordering::Relaxed);
+        Turn::Next
+    }
+
+    /// A defect outside any call's step: each call of this shard ends with words, and the shard goes on.
+    fn end_all_calls(&mut self) {
+        tracing::error!(calls = self.calls.len(), "a media shard ends its calls");
+        Counts::add(&self.inbox.figures.panics, 1);
+        // Edge-triggered: what was ready when the panic struck is not told again.
+        self.browsers_ready = true;
+        self.batch = Batch::new();
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.end_call(call);
+            self.events.say(MediaEvent::CallFailed {
+                call,
+                failure: MediaFailure::Panicked,
+            });
         }
     }
 
@@ -148,7 +189,7 @@ impl Worker {
         } else {
             Some(FULL_CHANNEL)
         };
-        if self.browsers_ready || !self.sip_ready.is_empty() {
+        if self.browsers_ready || !self.sip_ready.is_empty() || !self.taken.is_empty() {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
@@ -163,19 +204,20 @@ impl Worker {
         }
     }
 
-    /// `true`: the shard shall end.
-    fn items(&mut self) -> bool {
-        for item in self.inbox.take() {
+    /// Everything that waits, one after the other: a panic in one does not lose the next.
+    fn items(&mut self) -> Turn {
+        while let Some(item) = self.taken.pop_front() {
             match item {
                 Item::Command(command) => self.command(command),
                 Item::Say(event) => self.events.say(event),
-                Item::Panic(call) => {
+                Item::Panic(Some(call)) => {
                     self.step(call, |_, _| injected());
                 }
-                Item::Stop => return true,
+                Item::Panic(None) => injected(),
+                Item::Stop => return Turn::Last,
             }
         }
-        false
+        Turn::Next
     }
 
     fn command(&mut self, command: MediaCommand) {
@@ -233,12 +275,19 @@ impl Worker {
             }
             None => {
                 self.forget(call);
-                self.events.say(MediaEvent::SipLegFailed {
-                    call,
-                    failure: MediaFailure::NoPorts,
-                });
+                let failure = match self.advertised(family) {
+                    Some(_) => MediaFailure::NoPorts,
+                    None => MediaFailure::NoAddress(family),
+                };
+                self.events.say(MediaEvent::SipLegFailed { call, failure });
             }
         }
+    }
+
+    /// The address of this family for SIP-side SDP.
+    fn advertised(&self, family: Family) -> Option<IpAddr> {
+        let mut all = self.shared.settings.advertised.iter().copied();
+        all.find(|ip| ip.is_ipv4() == (family == Family::V4))
     }
 
     fn bind_call(
@@ -248,16 +297,12 @@ impl Worker {
         family: Family,
     ) -> Option<(Call, Vec<LocalMedia>)> {
         let now = Instant::now();
-        let is_v4 = family == Family::V4;
-        let advertised = self.shared.settings.advertised.iter();
-        let Some(address) = advertised.copied().find(|ip| ip.is_ipv4() == is_v4) else {
-            tracing::error!(?family, "no address of this family is set for the SIP side");
-            return None;
-        };
+        let address = self.advertised(family)?;
         let settings = &self.shared.settings;
         let bridge_settings = BridgeSettings {
             early_buffer: settings.early_buffer,
             symmetric_rtp: settings.symmetric_rtp,
+            here: Arc::clone(&settings.here),
             cname: format!("{:016x}", self.rng.random::<u64>()),
             unix_time: SystemTime::now()
                 .duration_since(UNIX_EPOCH)

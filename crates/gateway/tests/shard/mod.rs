@@ -47,6 +47,7 @@ pub(crate) fn media_plan(kind: MediaKind, formats: Vec<Format>, remote: RemoteMe
         remote: Some(remote),
         sip_direction: Direction::SendRecv,
         ptime_ms: 20,
+        stand_in: false,
         reason: "test".into(),
     }
 }

@@ -9,14 +9,16 @@ use rand_chacha::ChaCha20Rng;
 use sdp::{Encoding, MediaKind, Route, Treatment};
 
 use super::remote::{Remote, clocks_to_browser, clocks_to_sip};
+use super::stand_in::StandIn;
 use super::strays::Strays;
 use super::{BridgeOutput, Browser, LineCounters, OutRtp, RtpOrRtcp};
-use crate::dtmf4733::rescale_duration;
+use crate::dtmf4733::{rescale_duration, start_of};
 use crate::early::{EarlyBuffer, Inbound};
 use crate::key_frame::{KeyFrameAsk, begins_key_frame};
-use crate::rebase::{Clocks, Numbering, Payload, Placing, Rebase};
+use crate::rebase::{Clocks, Numbering, Payload, Placed, Placing, Rebase};
 use crate::rtp::{Header, Receiver, RtpPacket, Sender};
 use crate::settings::BridgeSettings;
+use crate::video_gen::CLOCK_HZ;
 
 /// Silence begins when the browser has sent no audio for so long. Browsers that save silence (DTX)
 /// send a packet each 400 ms.
@@ -35,6 +37,7 @@ pub(super) struct Line {
     /// Toward the browser.
     early: EarlyBuffer,
     to_browser: Rebase,
+    pub(super) stand_in: StandIn,
     /// Toward the SIP peer.
     to_sip: Rebase,
     pub(super) sender: Sender,
@@ -48,6 +51,8 @@ pub(super) struct Line {
     pub(super) next_report: Option<Instant>,
     /// When the next packet of silence is due.
     next_silence: Option<Instant>,
+    /// SSRC and timestamp of the browser's last telephone event.
+    event: Option<(u32, u32)>,
     /// For payloads that change on their way to the SIP peer.
     scratch: Vec<u8>,
     pub(super) counts: LineCounters,
@@ -60,6 +65,7 @@ impl Line {
             strays: Strays::new(settings.early_buffer),
             early: EarlyBuffer::new(kind, settings.early_buffer),
             to_browser: Rebase::new(Numbering::new(rng)),
+            stand_in: StandIn::default(),
             to_sip: Rebase::new(Numbering::new(rng)),
             sender: Sender::new(rng),
             sent_clock_hz: 0,
@@ -69,6 +75,7 @@ impl Line {
             fir_number: rng.random(),
             next_report: None,
             next_silence: None,
+            event: None,
             scratch: Vec::new(),
             counts: LineCounters::default(),
         }
@@ -110,6 +117,7 @@ impl Line {
     pub(super) fn source_gone(&mut self) {
         self.early.clear();
         self.receiver = None;
+        self.stand_in.peer_gone();
     }
 
     /// Video of the browser is wanted by the SIP peer, from a key frame on.
@@ -144,6 +152,33 @@ impl Line {
         }
     }
 
+    /// Pictures of ours while the peer is not seen; the browser is up.
+    pub(super) fn show_stand_in(&mut self, outputs: &mut VecDeque<BridgeOutput>, now: Instant) {
+        // What waits begins with a key frame.
+        if self.early.is_empty() {
+            self.stand_in.begin(now);
+        }
+        let Some((payload_type, frame)) = self.stand_in.frame(now) else {
+            return;
+        };
+        let packets = frame.payloads.len();
+        let (first, timestamp) = self.to_browser.fill_frame(packets, CLOCK_HZ, now);
+        self.counts.generated += 1;
+        for (sequence, (nth, payload)) in (first..).zip(frame.payloads.into_iter().enumerate()) {
+            outputs.push_back(BridgeOutput::ToBrowser {
+                kind: self.kind,
+                packet: OutRtp {
+                    payload_type,
+                    marker: nth + 1 == packets,
+                    sequence,
+                    timestamp,
+                    payload,
+                    received: now,
+                },
+            });
+        }
+    }
+
     /// A packet of the peer, its source believed.
     pub(super) fn sip_packet(
         &mut self,
@@ -162,6 +197,7 @@ impl Line {
             clocks: Clocks::same(8000),
             kind: self.any_payload(),
             key_frame: false,
+            is_vp8: false,
             at,
         };
         if let Some(route) = remote.incoming(header.payload_type) {
@@ -174,6 +210,7 @@ impl Line {
                 self.counts.against_direction += 1;
             } else {
                 inbound.key_frame = begins_key_frame(&route.sip.encoding, payload);
+                inbound.is_vp8 = route.browser.encoding == Encoding::Vp8;
                 inbound.payload = Some(convert(route, payload, inbound.clocks));
                 self.receive(header, &inbound);
             }
@@ -219,16 +256,24 @@ impl Line {
             payload_type,
             clocks,
             kind,
+            key_frame,
+            is_vp8,
             at,
-            ..
         } = inbound;
-        let Some(payload) = payload else {
+        let Some(mut payload) = payload else {
             self.to_browser.skip(&header, kind, clocks.from_hz, at);
             return;
         };
+        if !self.stand_in.admits(key_frame) {
+            self.counts.before_key_frame += 1;
+            return;
+        }
         let placing = self.to_browser.place(&header, kind, clocks, at);
         if let Some(placed) = self.placed(placing) {
             self.counts.to_browser += 1;
+            if is_vp8 {
+                self.stand_in.rewrite_picture_id(&mut payload);
+            }
             outputs.push_back(BridgeOutput::ToBrowser {
                 kind: self.kind,
                 packet: OutRtp {
@@ -236,14 +281,14 @@ impl Line {
                     marker: placed.marker,
                     sequence: placed.sequence,
                     timestamp: placed.timestamp,
-                    payload,
+                    payload: Bytes::from(payload),
                     received: at,
                 },
             });
         }
     }
 
-    fn placed(&mut self, placing: Placing) -> Option<crate::rebase::Placed> {
+    fn placed(&mut self, placing: Placing) -> Option<Placed> {
         match placing {
             Placing::Placed(placed) => {
                 self.counts.switches += u64::from(placed.switched);
@@ -295,16 +340,29 @@ impl Line {
         let clocks = clocks_to_sip(route);
         let kind = remote.payload_kind(route);
         let placing = self.to_sip.place(&header, kind, clocks, now);
-        let Some(placed) = self.placed(placing) else {
+        let Some(mut placed) = self.placed(placing) else {
             return;
         };
-        let header = Header {
-            payload_type: route.sip_send.get(),
-            marker: placed.marker,
-            sequence: placed.sequence as u16,
-            timestamp: placed.timestamp,
-            ssrc: self.sender.ssrc(),
-        };
+        if let Payload::Event { ptime_ms } = kind
+            && self.begins_event(&header)
+            && let Some(start) = start_of(&packet.payload, ptime_ms * (clocks.to_hz / 1000) as u16)
+            && let Some(next) = self.to_sip.again(placed)
+        {
+            let header = Header {
+                marker: true,
+                ..self.to_sip_header(route, placed)
+            };
+            let bytes = self.sender.write(header, &start, clocks.to_hz, now);
+            self.counts.to_sip += 1;
+            outputs.push_back(BridgeOutput::ToSip {
+                kind: self.kind,
+                port: RtpOrRtcp::Rtp,
+                to,
+                bytes,
+            });
+            placed = next;
+        }
+        let header = self.to_sip_header(route, placed);
         let changes = route.treatment == Treatment::G711Table || clocks.from_hz != clocks.to_hz;
         let payload = if changes {
             self.scratch.clear();
@@ -336,6 +394,27 @@ impl Line {
             to,
             bytes,
         });
+    }
+
+    /// Whether this packet of an event is the first of it that came. Late ones of an earlier event are not.
+    fn begins_event(&mut self, header: &Header) -> bool {
+        let begins = self.event.is_none_or(|(ssrc, timestamp)| {
+            ssrc != header.ssrc || (header.timestamp.wrapping_sub(timestamp) as i32) > 0
+        });
+        if begins {
+            self.event = Some((header.ssrc, header.timestamp));
+        }
+        begins
+    }
+
+    fn to_sip_header(&self, route: &Route, placed: Placed) -> Header {
+        Header {
+            payload_type: route.sip_send.get(),
+            marker: placed.marker,
+            sequence: placed.sequence as u16,
+            timestamp: placed.timestamp,
+            ssrc: self.sender.ssrc(),
+        }
     }
 
     /// Silence for the peer while the browser sends none of its own (the page listens only, its
@@ -407,10 +486,10 @@ impl Line {
 }
 
 /// A payload from the SIP peer as the browser gets it: one allocation.
-fn convert(route: &Route, payload: &[u8], clocks: Clocks) -> Bytes {
+fn convert(route: &Route, payload: &[u8], clocks: Clocks) -> Vec<u8> {
     let mut out = payload.to_vec();
     convert_in_place(route, &mut out, clocks, &route.sip.encoding);
-    Bytes::from(out)
+    out
 }
 
 fn convert_in_place(route: &Route, payload: &mut [u8], clocks: Clocks, from: &Encoding) {

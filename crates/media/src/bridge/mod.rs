@@ -14,6 +14,7 @@
 mod control;
 mod line;
 mod remote;
+mod stand_in;
 mod strays;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,16 +23,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
-use sdp::{MediaKind, Plan};
+use sdp::{Format, MediaKind, MediaPlan, Plan};
 
 use self::line::Line;
 use self::remote::Remote;
+use self::stand_in::OurFormat;
 use self::strays::Stray;
 use crate::latch::Judgement;
 use crate::rebase::Numbering;
 use crate::rtp::{self, Reception, RtpPacket};
 use crate::settings::BridgeSettings;
 use crate::time::WallClock;
+use crate::video_gen::Codec;
 
 /// How old a stray may be when a later plan explains it; before the first plan the early buffer's
 /// reach holds.
@@ -111,6 +114,10 @@ pub struct LineCounters {
     pub sip_received: u64,
     /// To the browser.
     pub to_browser: u64,
+    /// Pictures of our own to the browser, frames.
+    pub generated: u64,
+    /// Of the SIP peer's video, dropped since no key frame had come.
+    pub before_key_frame: u64,
     /// From the browser.
     pub browser_received: u64,
     /// To the SIP peer, silence not counted.
@@ -191,6 +198,8 @@ pub struct Bridge {
 #[derive(Debug, Default)]
 struct Stream {
     remotes: [Option<Remote>; 2],
+    /// What stands in for the peer's video while there is none.
+    stand_in: Option<OurFormat>,
     signalling: Option<IpAddr>,
 }
 
@@ -240,7 +249,13 @@ impl Bridge {
                 .iter()
                 .find(|media| media.kind == kind && media.accepted);
             let before = slot.take();
+            if kind == MediaKind::Video {
+                // The browser goes on waiting for what it was promised, whatever a later plan says.
+                entry.stand_in = media.and_then(our_format).or(entry.stand_in);
+            }
+            // A peer that has no video for this line is none, whatever it had before.
             *slot = media
+                .filter(|media| !media.routes.is_empty())
                 .and_then(|media| Remote::new(media, before, &self.settings, entry.signalling));
         }
         if first {
@@ -285,6 +300,8 @@ impl Bridge {
             return;
         }
         self.browser = Browser::Up;
+        // Before any sound: it is muted until there is a picture.
+        self.show_stand_in(now);
         for line in &mut self.lines {
             line.browser_up(&mut self.outputs, now);
         }
@@ -313,6 +330,9 @@ impl Bridge {
             return None;
         }
         self.browser = Browser::Gone;
+        for line in &mut self.lines {
+            line.stand_in.browser_gone();
+        }
         let rng = &mut self.rng;
         Some(Numbers(
             self.lines
@@ -347,7 +367,10 @@ impl Bridge {
     /// The browser sent PLI or FIR.
     pub fn browser_key_frame_wanted(&mut self, kind: MediaKind, now: Instant) {
         if kind == MediaKind::Video {
-            self.lines[index(kind)].want_sip_key_frame(now);
+            let line = &mut self.lines[index(kind)];
+            line.stand_in.want_key_frame(now);
+            line.want_sip_key_frame(now);
+            self.show_stand_in(now);
             self.ask_for_key_frames(now);
         }
     }
@@ -362,17 +385,20 @@ impl Bridge {
                 }
             }
         }
+        self.show_stand_in(now);
         self.ask_for_key_frames(now);
     }
 
     /// When [`Bridge::handle_timeout`] is due, and why.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let stream = self.streams.get(&self.selected?)?;
+        let stand_ins = self.lines.iter().filter_map(|line| line.stand_in.at());
         self.lines
             .iter()
             .zip(&stream.remotes)
             .filter(|(_, remote)| remote.is_some())
             .flat_map(|(line, _)| line.timeouts(self.browser == Browser::Up))
+            .chain(stand_ins.map(|at| (at, "picture of our own")))
             .min_by_key(|(at, _)| *at)
     }
 
@@ -383,6 +409,9 @@ impl Bridge {
 
     /// The call ends: RTCP BYE (RFC 3550 §6.6) on every m-line of the SIP leg.
     pub fn bye(&mut self, now: Instant) {
+        for line in &mut self.lines {
+            line.stand_in.plan(None, false);
+        }
         if let Some(stream) = self.selected.and_then(|id| self.streams.get(&id)) {
             for (line, remote) in self.lines.iter_mut().zip(&stream.remotes) {
                 if let Some(remote) = remote {
@@ -419,7 +448,20 @@ impl Bridge {
                 line.begin(remote, &mut self.rng, now);
             }
         }
+        let [_, video] = &mut self.lines;
+        video
+            .stand_in
+            .plan(stream.stand_in, stream.remotes[1].is_some());
+        self.show_stand_in(now);
         self.ask_for_key_frames(now);
+    }
+
+    /// Pictures of ours, if the browser is up and should see some.
+    fn show_stand_in(&mut self, now: Instant) {
+        if self.browser == Browser::Up {
+            let [_, video] = &mut self.lines;
+            video.show_stand_in(&mut self.outputs, now);
+        }
     }
 
     fn replay_strays(&mut self, reach: Duration, now: Instant) {
@@ -522,6 +564,19 @@ impl Bridge {
             }
         }
     }
+}
+
+/// How pictures of ours are sent on this line, if any shall be.
+fn our_format(media: &MediaPlan) -> Option<OurFormat> {
+    let ours = |format: &Format| {
+        let codec = Codec::of(&format.encoding)?;
+        Some((format.payload_type.get(), codec))
+    };
+    media
+        .browser
+        .iter()
+        .find_map(ours)
+        .filter(|_| media.stand_in)
 }
 
 /// The stream other than the selected one whose source `from` is, if it is not the selected one's.

@@ -1,6 +1,7 @@
 //! The SIP peer's end of one m-line: where it is, what it speaks, what it obeys.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use sdp::{Encoding, Feedback, MediaKind, MediaPlan, Route};
 
@@ -39,7 +40,12 @@ impl Remote {
                 (before.latch, before.rtcp, at.rtcp_mux, at.feedback)
             }
             (Some(at), _) => (
-                Latch::new(settings.symmetric_rtp, at.rtp, signalling),
+                Latch::new(
+                    settings.symmetric_rtp,
+                    at.rtp,
+                    signalling,
+                    Arc::clone(&settings.here),
+                ),
                 RtcpLatch::new(at.rtcp),
                 at.rtcp_mux,
                 at.feedback,

@@ -76,6 +76,7 @@ pub fn media(kind: MediaKind, at: &str, routes: Vec<Route>) -> MediaPlan {
         }),
         sip_direction: Direction::SendRecv,
         ptime_ms: 20,
+        stand_in: false,
         reason: "test".into(),
     }
 }

@@ -132,6 +132,16 @@ impl H264 {
         }
     }
 
+    /// Whether a stream of this one may be sent as the other although that is in mode 1 and this in
+    /// mode 0: single NAL unit packets are allowed in both (RFC 6184 §6.3). Not the other way round.
+    pub(crate) fn single_units_fit(&self, other: &Self) -> bool {
+        let in_mode_1 = Self {
+            mode: 1,
+            ..self.clone()
+        };
+        self.mode == 0 && in_mode_1.distance(other).is_some()
+    }
+
     /// The fmtp of a browser as we offer it to SIP, its defaults written out.
     pub(crate) fn offer_to_sip(&self) -> String {
         let (idc, iop, level) = self.profile_level.unwrap_or(DEFAULT);

@@ -104,6 +104,7 @@ fn plan_media(
             MediaKind::Video => offered_direction.and(browser.direction),
         },
         ptime_ms: ours.sip_media.ptime_ms.unwrap_or(PTIME_MS),
+        stand_in: false,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::description::{Direction, Feedback, Media, PTIME_MS};
 use crate::format::{Format, MediaKind, PayloadType};
 
 mod incoming;
+mod keep_video;
 mod outgoing;
 mod reason;
 
@@ -37,7 +38,8 @@ pub struct MediaPlan {
     /// one really used, and what the browser sends; the others may be sent to it at any time. At
     /// most one telephone-event, last, at the clock of the first codec where the browser knows it.
     pub browser: Vec<Format>,
-    /// What may pass, most wanted first. In each direction the first route whose payload type
+    /// What may pass, most wanted first; nothing on an accepted line for which the SIP side has no
+    /// media ([`Plan::keep_video`]). In each direction the first route whose payload type
     /// matches is the one: `browser.payload_type` toward SIP, `sip_recv` toward the browser.
     pub routes: Vec<Route>,
     /// Where the SIP peer wants its RTP; `None` if refused, on hold by address, or no one host.
@@ -46,6 +48,9 @@ pub struct MediaPlan {
     pub sip_direction: Direction,
     /// Packet length the SIP peer asks for, ms; 20 if it asks for none.
     pub ptime_ms: u16,
+    /// Video of an outgoing call: pictures of ours stand in while the SIP peer's do not come. A page
+    /// that was promised video keeps the call silent until its first picture. Once said it holds.
+    pub stand_in: bool,
     /// Why, in words.
     pub reason: String,
 }
@@ -60,6 +65,7 @@ impl MediaPlan {
             remote: None,
             sip_direction: Direction::Inactive,
             ptime_ms: PTIME_MS,
+            stand_in: false,
             reason,
         }
     }

@@ -126,20 +126,9 @@ fn plan_media(
         .iter()
         .any(|sip| sip.format.encoding == Encoding::TelephoneEvent);
     let event = event_for(&browser.formats, used.browser.clock_hz).filter(|_| answers_events);
-    let mut formats: Vec<Format> = Vec::new();
-    let reached = routes.iter().map(|route| &route.browser);
-    let offered = browser
-        .formats
-        .iter()
-        .filter(|format| ours.formats.iter().any(|ours| pair(format, ours).is_some()));
-    for format in reached.chain(offered) {
-        if !formats
-            .iter()
-            .any(|listed| listed.payload_type == format.payload_type)
-        {
-            formats.push(format.clone());
-        }
-    }
+    let mut formats = reached_then_offered(&routes, browser, ours);
+    let mut single_units = single_units(&formats, &routes);
+    routes.append(&mut single_units);
     if let Some(event) = event {
         routes.append(&mut join_events(event, &sip, &used));
         formats.push(event.clone());
@@ -170,7 +159,54 @@ fn plan_media(
         remote: RemoteMedia::of(theirs),
         sip_direction: theirs.direction.reversed().and(ours.direction),
         ptime_ms: theirs.ptime_ms.unwrap_or(PTIME_MS),
+        stand_in: leg == BrowserLeg::WeAnswer && sees(kind, browser),
     })
+}
+
+/// The browser's codecs: those that have a route, in that order, then the others that we offered to
+/// the SIP side, since a later answer may take them.
+pub(super) fn reached_then_offered(routes: &[Route], browser: &Media, ours: &Media) -> Vec<Format> {
+    let mut formats: Vec<Format> = Vec::new();
+    let reached = routes.iter().map(|route| &route.browser);
+    let offered = browser
+        .formats
+        .iter()
+        .filter(|format| ours.formats.iter().any(|ours| pair(format, ours).is_some()));
+    for format in reached.chain(offered) {
+        if !formats
+            .iter()
+            .any(|listed| listed.payload_type == format.payload_type)
+        {
+            formats.push(format.clone());
+        }
+    }
+    formats
+}
+
+/// What a browser sends in single NAL units also reaches a SIP peer of H.264 mode 1. It matters where
+/// an earlier answer told the browser to send so.
+fn single_units(browser: &[Format], routes: &[Route]) -> Vec<Route> {
+    let is_h264 = |format: &&Format| format.encoding == Encoding::H264;
+    let unreached = browser.iter().filter(is_h264).filter(|format| {
+        let mut reached = routes.iter().map(|route| route.browser.payload_type);
+        reached.all(|number| number != format.payload_type)
+    });
+    let route = |format: &Format| {
+        let fits = |route: &&Route| {
+            is_h264(&&route.sip) && h264(format).single_units_fit(&h264(&route.sip))
+        };
+        let found = routes.iter().find(fits)?;
+        Some(Route {
+            browser: format.clone(),
+            ..found.clone()
+        })
+    };
+    unreached.filter_map(route).collect()
+}
+
+/// A browser that does not want to receive video waits for none.
+pub(super) fn sees(kind: MediaKind, browser: &Media) -> bool {
+    kind == MediaKind::Video && browser.direction.receives()
 }
 
 /// A peer that renumbers is to send with our numbers (RFC 3264 §5.1), but there are devices that send
@@ -236,7 +272,7 @@ fn agreed(theirs: &Format, offered: &[Format]) -> Option<SipFormat> {
 
 /// What our answer to the browser says of a format: what the SIP peer wants to receive, where it
 /// answered that format, else what the browser itself offered.
-fn answer_fmtp(browser: &Format, sip: Option<&Format>) -> Option<String> {
+pub(super) fn answer_fmtp(browser: &Format, sip: Option<&Format>) -> Option<String> {
     let theirs = sip.and_then(|sip| sip.fmtp.as_deref());
     let same = sip.is_some_and(|sip| sip.encoding == browser.encoding);
     let wishes = if same {

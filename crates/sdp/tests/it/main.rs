@@ -5,6 +5,7 @@
 mod hold;
 mod incoming;
 mod invariants;
+mod keep_video;
 mod late;
 mod offer;
 mod outgoing;

@@ -3,7 +3,8 @@
 use sdp::{CodecSettings, Description, PlanError, offer_to_sip};
 
 use crate::samples::{
-    CHROMIUM_AUDIO, CHROMIUM_AV, FIREFOX_AV, local, origin, parsed, same_text, settings, sip,
+    CHROMIUM_AUDIO, CHROMIUM_AV, FIREFOX_153_AV, FIREFOX_AV, local, origin, parsed, same_text,
+    settings, sip,
 };
 
 fn offered(browser: &str, settings: &CodecSettings) -> Result<Description, PlanError> {
@@ -123,6 +124,34 @@ fn the_settings_give_the_order_and_the_browser_the_rest() {
     excluded.exclude_sip.push(sdp::CodecToken::Opus);
     excluded.exclude_sip.push(sdp::CodecToken::G722);
     assert_eq!(m_line(excluded), "m=audio 31002 RTP/AVP 8 0 126");
+}
+
+/// G722/8000/1, digits at 8000 alone, no H.264; AV1, VP9, RED and what belongs to browsers stay behind.
+#[test]
+fn firefox_153_without_h264() {
+    check(
+        FIREFOX_153_AV,
+        &CodecSettings::default(),
+        "m=audio 31002 RTP/AVP 109 8 0 9 101
+a=rtpmap:109 opus/48000/2
+a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1
+a=rtpmap:8 PCMA/8000
+a=rtpmap:0 PCMU/8000
+a=rtpmap:9 G722/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-16
+a=ptime:20
+a=rtcp-mux
+a=sendrecv
+m=video 31004 RTP/AVP 120
+a=rtpmap:120 VP8/90000
+a=fmtp:120 max-fs=12288;max-fr=60
+a=rtcp-fb:* nack pli
+a=rtcp-fb:* ccm fir
+a=rtcp-mux
+a=sendrecv
+",
+    );
 }
 
 #[test]

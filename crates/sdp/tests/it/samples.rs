@@ -7,15 +7,18 @@ use sdp::{CodecSettings, Description, LocalMedia, MediaKind, Origin, Plan, parse
 pub(crate) const CHROMIUM_AV: &str = include_str!("samples/chromium_av.sdp");
 pub(crate) const CHROMIUM_AUDIO: &str = include_str!("samples/chromium_audio.sdp");
 pub(crate) const FIREFOX_AV: &str = include_str!("samples/firefox_av.sdp");
+/// What Firefox 153 without an H.264 codec offered.
+pub(crate) const FIREFOX_153_AV: &str = include_str!("samples/firefox_153_av.sdp");
 pub(crate) const BARESIP_OFFER: &str = include_str!("samples/baresip_offer.sdp");
 pub(crate) const LINPHONE_OFFER: &str = include_str!("samples/linphone_offer.sdp");
 pub(crate) const POLYCOM_OFFER: &str = include_str!("samples/polycom_offer.sdp");
 pub(crate) const ASTERISK_ANSWER: &str = include_str!("samples/asterisk_answer.sdp");
 
-pub(crate) const ALL: [(&str, &str); 7] = [
+pub(crate) const ALL: [(&str, &str); 8] = [
     ("chromium_av", CHROMIUM_AV),
     ("chromium_audio", CHROMIUM_AUDIO),
     ("firefox_av", FIREFOX_AV),
+    ("firefox_153_av", FIREFOX_153_AV),
     ("baresip_offer", BARESIP_OFFER),
     ("linphone_offer", LINPHONE_OFFER),
     ("polycom_offer", POLYCOM_OFFER),

@@ -43,15 +43,17 @@ impl Call {
         out: &mut Vec<Effect>,
     ) -> Self {
         let has = |kind| arrival.media.iter().any(|media| media.kind == kind);
-        let ipv6 = arrival.offer.as_ref().is_some_and(|offer| {
+        // Without an offer there is nothing to go by but the way its SIP came.
+        let named = arrival.offer.as_ref().and_then(|offer| {
             let of_media = offer.media.iter().find_map(|media| media.addr);
-            of_media.or(offer.addr).is_some_and(|addr| addr.is_ipv6())
+            of_media.or(offer.addr)
         });
+        let family = Family::of(named.unwrap_or(arrival.from));
         let kinds = arrival.media.iter().map(|media| media.kind).collect();
         out.push(Effect::Media(MediaCommand::OpenSipLeg {
             call: id,
             media: kinds,
-            family: if ipv6 { Family::V6 } else { Family::V4 },
+            family,
         }));
         for (leg, _, _) in &pages {
             let mode = BrowserLegMode::Offer {

@@ -34,6 +34,9 @@ pub(crate) use outgoing::Order;
 pub struct CallRules {
     /// `codecs`, `codecs_exclude_sip`, `allow_outside_codecs`.
     pub codecs: CodecSettings,
+    /// `generate_av_for_ua`: peers whose User-Agent holds one of these (lower case) take no video,
+    /// and yet the page is shown some; `all` means every peer.
+    pub generate_av_for_ua: Vec<String>,
     /// A page that rings unanswered this long is taken as absent (`no_answer_timeout`).
     pub no_answer_timeout: Duration,
     /// ICE and DTLS must be up this long after the last SDP.
@@ -52,6 +55,7 @@ impl Default for CallRules {
     fn default() -> Self {
         Self {
             codecs: CodecSettings::default(),
+            generate_av_for_ua: Vec::new(),
             no_answer_timeout: Duration::from_secs(60),
             ice_timeout: Duration::from_secs(10),
             answer_delay: Duration::from_millis(300),
@@ -59,6 +63,15 @@ impl Default for CallRules {
             busy_status: BusyStatus::Failed,
             decline_code: 486,
         }
+    }
+}
+
+impl CallRules {
+    /// Whether `generate_av_for_ua` names this peer.
+    fn generates_video_for(&self, user_agent: Option<&str>) -> bool {
+        let user_agent = user_agent.unwrap_or_default().to_ascii_lowercase();
+        let names = |part: &String| part == "all" || user_agent.contains(part.as_str());
+        self.generate_av_for_ua.iter().any(names)
     }
 }
 
@@ -115,8 +128,10 @@ pub(crate) enum Effect {
     },
     /// A command to media.
     Media(MediaCommand),
-    /// Send an INVITE for this call.
+    /// Find the way of an INVITE for this call; it has no offer yet.
     Invite(Box<Invite>),
+    /// Send that INVITE with this offer.
+    Offer(Bytes),
     /// 180 on this call's INVITE.
     Ring,
     /// 200 with this SDP.

@@ -20,6 +20,15 @@ pub(crate) struct Order {
     pub(crate) headers: Vec<(String, String)>,
 }
 
+/// Which answer of the SIP side an SDP stands in.
+#[derive(Debug)]
+enum Said {
+    /// A 18x.
+    Provisional(u16),
+    /// The 2xx, by whom.
+    Final { user_agent: Option<String> },
+}
+
 impl Call {
     /// A call that a page makes. The caller has told TRYING; the first effect opens the SIP ports.
     #[expect(
@@ -75,32 +84,38 @@ impl Call {
         }
     }
 
-    /// TRYING at once (R4), then the ports.
-    pub(crate) fn start_outgoing(&mut self, rules: &CallRules, out: &mut Vec<Effect>) {
+    /// TRYING at once (R4), then the way to the SIP side, then ports of its address family.
+    pub(crate) fn start_outgoing(&mut self, out: &mut Vec<Effect>) {
         let Some(leg) = self.live else { return };
         self.tell(leg, CallStatus::Trying, Some(100), out);
-        let family = match self
-            .order
-            .as_ref()
-            .map(|order| order.account.next_hop.host.as_str())
-        {
-            Some(host) if host.contains(':') => Family::V6,
-            _ => Family::V4,
-        };
-        let mut media = Vec::new();
-        if self.has_audio {
-            media.push(MediaKind::Audio);
-        }
-        if self.has_video {
-            media.push(MediaKind::Video);
-        }
-        if media.is_empty() {
+        if !self.has_audio && !self.has_video {
             return self.fail(
                 cause::input(
                     "The page's SDP offers neither audio nor video: nothing to call with.",
                 ),
                 out,
             );
+        }
+        let Some(order) = self.order.take() else {
+            return;
+        };
+        out.push(Effect::Invite(Box::new(Invite {
+            account: order.account,
+            callee: order.callee,
+            caller_display: order.display,
+            offer: Bytes::new(),
+            extra_headers: order.headers,
+        })));
+        self.invited = true;
+    }
+
+    fn open_ports(&mut self, family: Family, rules: &CallRules, out: &mut Vec<Effect>) {
+        let mut media = Vec::new();
+        if self.has_audio {
+            media.push(MediaKind::Audio);
+        }
+        if self.has_video {
+            media.push(MediaKind::Video);
         }
         out.push(Effect::Media(MediaCommand::OpenSipLeg {
             call: self.id,
@@ -118,9 +133,12 @@ impl Call {
     ) {
         let Some(leg) = self.live else { return };
         match (self.state, input) {
+            (State::Opening, CallInput::Sip(Event::Located { hop, .. })) => {
+                self.open_ports(Family::of(hop.addr.ip()), rules, out);
+            }
             (State::Opening, CallInput::Media(MediaEvent::SipLegOpened { local, .. })) => {
                 out.push(Effect::Disarm(CallAlarm::MediaOwes));
-                self.send_invite(local, rules, out);
+                self.send_offer(local, rules, out);
             }
             (
                 State::Calling,
@@ -140,7 +158,8 @@ impl Call {
                 self.tell(leg, said, Some(status), out);
                 if let Some(sdp) = sdp {
                     // An unusable provisional SDP harms nothing: the 200's counts (RFC 6337 §3.1.1).
-                    let _ = self.remote_answer(leg, &remote_tag, &sdp, rules, out);
+                    let said = Said::Provisional(status);
+                    let _ = self.remote_answer(leg, &remote_tag, &sdp, said, rules, out);
                 }
             }
             (
@@ -148,13 +167,17 @@ impl Call {
                 CallInput::Sip(Event::Answered {
                     remote_tag,
                     sdp,
+                    remote,
                     from,
                     ..
                 }),
             ) => {
                 self.signalling = Some(from.addr.ip());
                 self.state = State::Answered;
-                self.answered_by_sip(leg, &remote_tag, sdp, rules, out);
+                let said = Said::Final {
+                    user_agent: remote.user_agent,
+                };
+                self.answered_by_sip(leg, &remote_tag, sdp, said, rules, out);
             }
             (
                 State::Calling | State::Answered,
@@ -186,9 +209,9 @@ impl Call {
         }
     }
 
-    fn send_invite(&mut self, local: Vec<LocalMedia>, rules: &CallRules, out: &mut Vec<Effect>) {
+    fn send_offer(&mut self, local: Vec<LocalMedia>, rules: &CallRules, out: &mut Vec<Effect>) {
         self.local = local;
-        let (Some(offer), Some(order)) = (self.offered.as_ref(), self.order.take()) else {
+        let Some(offer) = self.offered.as_ref() else {
             return;
         };
         let ours = sdp::offer_to_sip(
@@ -201,14 +224,7 @@ impl Call {
         match ours {
             Err(error) => self.fail(cause::plan(&error), out),
             Ok(ours) => {
-                out.push(Effect::Invite(Box::new(Invite {
-                    account: order.account,
-                    callee: order.callee,
-                    caller_display: order.display,
-                    offer: Bytes::from(ours.to_string()),
-                    extra_headers: order.headers,
-                })));
-                self.invited = true;
+                out.push(Effect::Offer(Bytes::from(ours.to_string())));
                 self.ours = Some(ours);
                 self.state = State::Calling;
             }
@@ -220,12 +236,13 @@ impl Call {
         leg: LegId,
         remote_tag: &str,
         sdp: Option<Bytes>,
+        said: Said,
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) {
         let known = self.streams.contains_key(remote_tag);
         let result = match sdp {
-            Some(sdp) => self.remote_answer(leg, remote_tag, &sdp, rules, out),
+            Some(sdp) => self.remote_answer(leg, remote_tag, &sdp, said, rules, out),
             // A 200 without SDP keeps what its own 183 said.
             None if known => {
                 let stream = self.stream_of(remote_tag);
@@ -259,6 +276,7 @@ impl Call {
         leg: LegId,
         remote_tag: &str,
         body: &[u8],
+        said: Said,
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) -> Result<(), Cause> {
@@ -271,7 +289,24 @@ impl Call {
             cause.text = format!("The SIP side's SDP cannot be used: {why}.");
             cause
         })?;
-        let plan = sdp::plan_outgoing(offer, ours, &answer).map_err(|error| cause::plan(&error))?;
+        let local = self.local.first().map(|media| Family::of(media.rtp.ip()));
+        let remote = family_of_media(&answer);
+        if let (Some(local), Some(remote)) = (local, remote)
+            && local != remote
+        {
+            let mut cause = cause::media(&crate::media::MediaFailure::NoAddress(remote));
+            cause.side = sip::Side::Sip;
+            cause.text = format!(
+                "The SIP side answered with an {remote} address for media, and this call goes over {local}: \
+                 nothing could be heard."
+            );
+            return Err(cause);
+        }
+        let mut plan =
+            sdp::plan_outgoing(offer, ours, &answer).map_err(|error| cause::plan(&error))?;
+        if let Some(why) = self.why_video_is_kept(said, rules) {
+            plan.keep_video(offer, ours, &why);
+        }
         let first = self.plans.is_empty();
         let stream = self.stream_of(remote_tag);
         self.plans.insert(stream, plan.clone());
@@ -301,8 +336,36 @@ impl Call {
         Ok(())
     }
 
+    /// Protocol R16: when the page's video is accepted although this SDP of the SIP side has none. A
+    /// page that is refused video hears at once; one that was promised it hears at its first picture.
+    fn why_video_is_kept(&self, said: Said, rules: &CallRules) -> Option<String> {
+        let is_up = |plan: &sdp::Plan| {
+            let mut media = plan.media.iter();
+            media.any(|media| media.kind == MediaKind::Video && media.accepted)
+        };
+        if self.plans.values().any(is_up) {
+            return Some("the page has been answered with video".into());
+        }
+        match said {
+            Said::Provisional(status) => Some(format!("{status} is not the final answer")),
+            Said::Final { user_agent } => {
+                rules.generates_video_for(user_agent.as_deref()).then(|| {
+                    let peer = user_agent.unwrap_or_else(|| "a peer without a name".into());
+                    format!("generate_av_for_ua is set for {peer}")
+                })
+            }
+        }
+    }
+
     fn establish(&mut self, leg: LegId, out: &mut Vec<Effect>) {
         self.state = State::Established;
         self.tell(leg, CallStatus::Established, Some(200), out);
     }
+}
+
+/// The family that a description wants media in; `None` for one on hold in the old way (`c=IN IP4 0.0.0.0`).
+fn family_of_media(sdp: &Description) -> Option<Family> {
+    let mut taken = sdp.media.iter().filter(|media| !media.rejected());
+    let addr = taken.find_map(|media| media.addr).or(sdp.addr)?;
+    (!addr.is_unspecified()).then(|| Family::of(addr.to_canonical()))
 }

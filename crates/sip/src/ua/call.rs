@@ -87,6 +87,8 @@ pub(crate) struct Outgoing {
     /// INVITE without Via, CSeq, Contact and credentials.
     pub(crate) template: Request,
     pub(crate) cseq: u32,
+    /// [`Ua::offer`] brings the SDP.
+    pub(crate) awaits_offer: bool,
     /// Targets not yet tried.
     pub(crate) hops: VecDeque<Hop>,
     /// The UDP hop an INVITE on its way over TCP falls back on; it is the first of `hops`, too.

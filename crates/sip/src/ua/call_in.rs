@@ -11,13 +11,14 @@ use super::call::{Call, Direction, Incoming, Phase, sdp_of};
 use super::fork::Fork;
 use super::identity::{identity, name_of};
 use super::schedule::{Alarm, Owner, TransactionId};
+use super::server_transactions::connecting_hop;
 use super::types::{Account, Event, InviteId, RegistrationId};
 use super::{ALLOW, Ua};
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
 use crate::header::HeaderName;
 use crate::message::Request;
-use crate::resolve::Target;
+use crate::resolve::{Hop, Target};
 use crate::uri::SipUser;
 
 /// 13.3.1.1: "the UAS SHOULD send a non-100 provisional response every minute, to handle the possibility of lost
@@ -53,6 +54,7 @@ impl Ua {
             return;
         };
         let (local_tag, via) = (server.tag.clone(), server.hop.clone());
+        let toward_caller = self.toward_caller(request, registration, &via);
         let dialog = Dialog::of_callee(request, &local_tag);
         let id = InviteId(self.fresh_id());
         let call_id = dialog.call_id.clone();
@@ -76,7 +78,7 @@ impl Ua {
                 again: self.config.timers.t1,
                 leave: false,
             }),
-            forks: BTreeMap::from([(remote_tag, Fork::of_callee(dialog, via.clone()))]),
+            forks: BTreeMap::from([(remote_tag, Fork::of_callee(dialog, toward_caller))]),
         };
         self.dialogs.insert((call_id, local_tag), id);
         self.calls.insert(id, call);
@@ -340,6 +342,31 @@ impl Ua {
             credentials: Credentials::new(account, Vec::new()),
             token: self.random_hex(128),
             next_hop: None,
+        }
+    }
+
+    /// The way of our requests to a caller whose route set names none that may be used. A stream that the caller opened
+    /// may be gone by then, so it is the address where it listens.
+    fn toward_caller(
+        &self,
+        request: &Request,
+        registration: Option<RegistrationId>,
+        from: &Hop,
+    ) -> Hop {
+        if !from.transport.reliable() {
+            return from.clone();
+        }
+        let registered = registration.and_then(|id| self.registrations.get(&id));
+        let same_server =
+            |hop: &&Hop| hop.transport == from.transport && hop.addr.ip() == from.addr.ip();
+        if let Some(hop) = registered.and_then(|r| r.hops.iter().find(same_server)) {
+            return hop.clone();
+        }
+        let back = connecting_hop(&request.headers, from);
+        if self.config.targets.allows(back.addr) {
+            back
+        } else {
+            from.clone()
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::Ua;
 use super::auth::{Auth, Credentials, Refusal};
 use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, sdp_of};
@@ -27,8 +29,42 @@ impl Ua {
         self.invite_at(remote_target, invite, now)
     }
 
-    /// The same for who knows a contact of the callee's: a registrar. To names the callee, the Request-URI the contact.
+    /// The same in two steps, for who must know the way before it can make an offer: [`Event::Located`] follows, and the
+    /// INVITE goes out with [`Ua::offer`].
+    pub fn prepare(&mut self, invite: Invite, now: Instant) -> InviteId {
+        let remote_target = invite.callee.clone();
+        self.begin_call(remote_target, invite, true, now)
+    }
+
+    /// The offer of a call that has been located.
+    pub fn offer(&mut self, id: InviteId, sdp: Bytes, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Some(out) = call.outgoing() else { return };
+        if out.hops.is_empty() || !std::mem::take(&mut out.awaits_offer) {
+            return;
+        }
+        out.template
+            .headers
+            .push(HeaderName::ContentType, "application/sdp");
+        out.template.body = sdp;
+        self.launch(id, now);
+    }
+
+    /// The same as [`Ua::invite`] for who knows a contact of the callee's: a registrar. To names the callee, the
+    /// Request-URI the contact.
     pub fn invite_at(&mut self, remote_target: Uri, invite: Invite, now: Instant) -> InviteId {
+        self.begin_call(remote_target, invite, false, now)
+    }
+
+    fn begin_call(
+        &mut self,
+        remote_target: Uri,
+        invite: Invite,
+        awaits_offer: bool,
+        now: Instant,
+    ) -> InviteId {
         let id = InviteId(self.fresh_id());
         let call_id = self.random_hex(128);
         let local_tag = self.random_hex(64);
@@ -54,6 +90,7 @@ impl Ua {
             side: Direction::Out(Box::new(Outgoing {
                 template,
                 cseq: 0,
+                awaits_offer,
                 hops: VecDeque::new(),
                 fallback: None,
                 deadline: None,
@@ -99,11 +136,28 @@ impl Ua {
             let working = hops.remove(at);
             hops.insert(0, working);
         }
-        call.phase = Phase::Calling;
         call.credentials.hops.clone_from(&hops);
+        let first = hops.first().cloned();
+        let Some(out) = call.outgoing() else { return };
+        out.hops = hops.into();
+        match first {
+            Some(hop) if out.awaits_offer => self.event(Event::Located { id, hop }),
+            _ => self.launch(id, now),
+        }
+    }
+
+    /// The first INVITE of a call.
+    fn launch(&mut self, id: InviteId, now: Instant) {
         let deadline = now + self.config.timers.life();
+        let Some(call) = self
+            .calls
+            .get_mut(&id)
+            .filter(|call| call.phase == Phase::LookingUp)
+        else {
+            return;
+        };
+        call.phase = Phase::Calling;
         if let Some(out) = call.outgoing() {
-            out.hops = hops.into();
             out.deadline = Some(deadline);
         }
         self.schedule.set(

@@ -44,6 +44,8 @@ pub(crate) struct ClientTransaction {
     /// As sent, with our Via.
     pub(crate) request: Request,
     bytes: Bytes,
+    /// Sent once more after its connection broke.
+    sent_again: bool,
 }
 
 impl Ua {
@@ -68,12 +70,18 @@ impl Ua {
     pub(crate) fn via(&mut self, hop: &Hop) -> Option<Via> {
         let local = self.local_address(hop)?;
         let branch = format!("{MAGIC_COOKIE}{}", self.random_hex(96));
-        Some(Via::new(
+        let mut via = Via::new(
             &hop.transport.to_string(),
             Host::Ip(local.ip()),
             Some(local.port()),
             &branch,
-        ))
+        );
+        if hop.transport.reliable() {
+            // "This connection may be used for requests to our sent-by." RFC 5923 defines it for TLS; over TCP it is the
+            // peer's to decide (Kamailio: tcp_accept_aliases).
+            via.params.set_flag("alias");
+        }
+        Some(via)
     }
 
     /// Starts a client transaction. `patience` is Timer F of a non-INVITE. `None`: no address of ours fits the hop.
@@ -129,6 +137,7 @@ impl Ua {
                 hop: hop.clone(),
                 request,
                 bytes,
+                sent_again: false,
             },
         );
         self.run_client(id, actions, None, None, now);
@@ -181,12 +190,46 @@ impl Ua {
             .iter()
             .filter(|(_, client)| client.hop == *hop && client.machine.unanswered());
         for id in deaf.map(|(id, _)| *id).collect::<Vec<_>>() {
-            if let Some(client) = self.clients.get_mut(&id) {
-                let actions = client.machine.on_transport_error();
-                self.run_client(id, actions, None, Some(error), now);
-            }
+            self.fail_client(id, error, now);
         }
         self.answers_undelivered(hop, now);
+    }
+
+    /// Running transactions over a hop, with whose they are.
+    pub(crate) fn clients_open_at(&self, hop: &Hop) -> Vec<(TransactionId, User)> {
+        let open = |client: &&ClientTransaction| client.hop == *hop && client.machine.open();
+        let all = self.clients.iter();
+        all.filter(|(_, client)| open(client))
+            .map(|(id, client)| (*id, client.user))
+            .collect()
+    }
+
+    /// No response of any kind has come yet.
+    pub(crate) fn client_unanswered(&self, id: TransactionId) -> bool {
+        self.clients
+            .get(&id)
+            .is_some_and(|client| client.machine.unanswered())
+    }
+
+    /// Sends a request once more as it is; false when that has been done before.
+    pub(crate) fn send_again(&mut self, id: TransactionId) -> bool {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return false;
+        };
+        if std::mem::replace(&mut client.sent_again, true) {
+            return false;
+        }
+        let (hop, bytes) = (client.hop.clone(), client.bytes.clone());
+        self.transmit(&hop, bytes);
+        true
+    }
+
+    /// The transport has failed a client transaction.
+    pub(crate) fn fail_client(&mut self, id: TransactionId, error: &str, now: Instant) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            let actions = client.machine.on_transport_error();
+            self.run_client(id, actions, None, Some(error), now);
+        }
     }
 
     fn run_client(

@@ -138,6 +138,17 @@ impl Ua {
         if reachable.is_empty() {
             let family = if first.addr.is_ipv4() { "IPv4" } else { "IPv6" };
             let transport = first.transport;
+            if self
+                .config
+                .contacts
+                .iter()
+                .all(|(own, _)| *own != transport)
+            {
+                let text = format!(
+                    "This gateway does not speak SIP over {transport}, which the SIP server {target} needs."
+                );
+                return Err(fail(503, Side::Gateway, text));
+            }
             let text = format!(
                 "This gateway has no {family} address for SIP over {transport}, which the SIP server {target} needs \
                  (settings ip and sip_transport)."

@@ -13,6 +13,7 @@ mod call_in;
 mod call_out;
 mod cancel;
 mod client_transactions;
+mod cut_off;
 mod fork;
 mod hang_up;
 mod identity;
@@ -116,6 +117,7 @@ impl Ua {
             Input::Received { from, bytes, .. } => self.received(&from, &bytes, now),
             Input::Resolved { id, result } => self.resolved(id, result, now),
             Input::SendFailed { hop, error } => self.send_failed(&hop, &error, now),
+            Input::Closed { hop, error } => self.cut_off(&hop, &error, now),
         }
     }
 

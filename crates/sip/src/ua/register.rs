@@ -77,6 +77,10 @@ pub(crate) struct Registration {
     established: bool,
     /// In a row.
     failures: u32,
+    /// Since when the binding holds, as granted last.
+    granted_at: Option<Instant>,
+    /// Connections that broke soon after a grant, in a row.
+    broken: u32,
     /// `unregister` was called.
     pub(crate) leaving: bool,
     last_failure: Option<Cause>,
@@ -116,6 +120,8 @@ impl Ua {
             transaction: None,
             established: false,
             failures: 0,
+            granted_at: None,
+            broken: 0,
             leaving: false,
             last_failure: None,
             account,
@@ -300,6 +306,7 @@ impl Ua {
         registration.state = State::Registered;
         registration.established = true;
         registration.failures = 0;
+        registration.granted_at = Some(now);
         let expires = Duration::from_secs(u64::from(granted));
         // 85 to 90 % of the time granted, so that not all refresh at once, and never less than 5 s before its end if the
         // time granted allows.
@@ -418,17 +425,8 @@ impl Ua {
             return self.registration_gone(id, event);
         }
         registration.state = State::Waiting;
-        let doubled = Duration::from_secs(1 << registration.failures.min(5));
-        let limit = if registration.failures < MANY {
-            SOON
-        } else {
-            LATER
-        };
+        let back_off = back_off(registration.failures, jitter);
         registration.failures += 1;
-        // Half of it at random: a thousand phones shall not come back in the same second.
-        let back_off = doubled
-            .min(limit)
-            .mul_f64(0.5 + 0.5 * jitter as f64 / 1000.0);
         let wait = back_off.max(after.unwrap_or_default().min(Duration::from_secs(600)));
         self.schedule
             .set(Owner::Registration(id), Alarm::Retry, now + wait);
@@ -437,6 +435,27 @@ impl Ua {
             cause,
             will_retry: true,
         });
+    }
+
+    /// The connection that a binding was made over is gone, and with it perhaps the way of incoming calls: REGISTER over a
+    /// new one. A server that closes after every answer is not asked ever faster.
+    pub(crate) fn renew_bindings(&mut self, hop: &Hop, now: Instant) {
+        let bound = self.registrations.iter().filter(|(_, registration)| {
+            registration.state == State::Registered && registration.hop.as_ref() == Some(hop)
+        });
+        for id in bound.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let jitter = self.random_below(1000);
+            let Some(registration) = self.registrations.get_mut(&id) else {
+                continue;
+            };
+            let young = registration
+                .granted_at
+                .is_some_and(|at| now.duration_since(at) < LATER);
+            registration.broken = if young { registration.broken + 1 } else { 0 };
+            let wait = back_off(registration.broken, jitter);
+            self.schedule
+                .hasten(Owner::Registration(id), Alarm::Refresh, now + wait);
+        }
     }
 
     pub(crate) fn registration_alarm(&mut self, id: RegistrationId, alarm: Alarm, now: Instant) {
@@ -464,6 +483,16 @@ impl Ua {
             self.event(event);
         }
     }
+}
+
+/// How long to wait before trying again after `failures` in a row; `jitter` in 0..1000. Half of it at random: a thousand
+/// phones shall not come back in the same second.
+fn back_off(failures: u32, jitter: u64) -> Duration {
+    let doubled = Duration::from_secs(1 << failures.min(5));
+    let limit = if failures < MANY { SOON } else { LATER };
+    doubled
+        .min(limit)
+        .mul_f64(0.5 + 0.5 * jitter as f64 / 1000.0)
 }
 
 impl Registration {

@@ -82,6 +82,13 @@ impl Schedule {
         self.order.insert((at, owner, alarm));
     }
 
+    /// Sets a timer unless it is set for earlier.
+    pub(crate) fn hasten(&mut self, owner: Owner, alarm: Alarm, at: Instant) {
+        if self.due.get(&(owner, alarm)).is_none_or(|due| at < *due) {
+            self.set(owner, alarm, at);
+        }
+    }
+
     pub(crate) fn clear(&mut self, owner: Owner, alarm: Alarm) {
         if let Some(at) = self.due.remove(&(owner, alarm)) {
             self.order.remove(&(at, owner, alarm));

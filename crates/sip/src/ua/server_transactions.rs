@@ -165,6 +165,17 @@ impl Ua {
         }
     }
 
+    /// The connection that these requests came over is gone: their answers go elsewhere.
+    pub(crate) fn reroute_answers(&mut self, hop: &Hop) {
+        let targets = &self.config.targets;
+        for server in self.servers.values_mut().filter(|s| s.hop == *hop) {
+            let back = connecting_hop(&server.request.headers, hop);
+            if targets.allows(back.addr) {
+                server.hop = back;
+            }
+        }
+    }
+
     pub(crate) fn server_timer(&mut self, id: TransactionId, timer: Timer, now: Instant) {
         if let Some(server) = self.servers.get_mut(&id) {
             let actions = server.machine.on_timer(timer);
@@ -303,6 +314,20 @@ pub(crate) fn reply_hop(headers: &Headers, from: &Hop) -> Hop {
         && via.rport().is_none()
     {
         hop.addr.set_port(via.port.unwrap_or(5060));
+    }
+    hop
+}
+
+/// Where a peer that has connected to us is reached by a connection of our own (RFC 3261 section 18.2.2: "If that
+/// connection is no longer open, the server SHOULD open a connection to the IP address in the "received" parameter, if
+/// present, using the port in the "sent-by" value, or the default port for that transport, if no port is specified").
+pub(crate) fn connecting_hop(headers: &Headers, from: &Hop) -> Hop {
+    let mut hop = from.clone();
+    if hop.transport.reliable()
+        && let Ok(via) = headers.via()
+    {
+        let port = via.port.unwrap_or(hop.transport.default_port());
+        hop.addr.set_port(port);
     }
     hop
 }

@@ -115,6 +115,13 @@ pub enum Input {
         /// In words.
         error: String,
     },
+    /// The connection with this hop is gone, whoever made it. What was sent over it may not have arrived.
+    Closed {
+        /// Which hop.
+        hop: Hop,
+        /// Why, in words.
+        error: String,
+    },
 }
 
 /// What the user agent wants done, in order.
@@ -161,6 +168,13 @@ pub enum Event {
     Unregistered {
         /// Which registration.
         id: RegistrationId,
+    },
+    /// The way of a call begun with [`crate::Ua::prepare`] is known: it waits for [`crate::Ua::offer`].
+    Located {
+        /// Which call.
+        id: InviteId,
+        /// Where its INVITE will go first: its address family is that of the media.
+        hop: Hop,
     },
     /// Somebody has taken the INVITE (100).
     Trying {

@@ -209,6 +209,13 @@ impl Bench {
         });
     }
 
+    pub fn closed(&mut self, hop: &Hop, error: &str) {
+        self.input(Input::Closed {
+            hop: hop.clone(),
+            error: error.into(),
+        });
+    }
+
     // What left.
 
     #[track_caller]

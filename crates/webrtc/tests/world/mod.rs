@@ -39,6 +39,7 @@ pub(crate) fn media_plan(kind: MediaKind, accepted: bool, browser: Vec<Format>) 
         browser,
         routes: Vec::new(),
         remote: None,
+        stand_in: false,
         sip_direction: Direction::SendRecv,
         ptime_ms: 20,
         reason: String::new(),

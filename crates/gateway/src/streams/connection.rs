@@ -1,0 +1,161 @@
+//! One connection: reads, writes and clocks until either end is gone.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip::{Hop, StreamFramer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::{Owner, Streams, Told, in_words};
+
+/// Bytes read at once.
+const CHUNK: usize = 8192;
+
+/// RFC 5626 §4.4.1: two line ends are a ping, one is the answer.
+const PING: Bytes = Bytes::from_static(b"\r\n\r\n");
+const PONG: Bytes = Bytes::from_static(b"\r\n");
+
+/// Pings of one chunk that are answered.
+const MAX_PONGS: u32 = 8;
+
+/// What a connection's two halves know.
+pub(super) struct Connection<'a, O> {
+    pub(super) id: u64,
+    pub(super) hop: Hop,
+    /// We made it.
+    pub(super) ours: bool,
+    pub(super) streams: &'a Streams<O>,
+}
+
+impl<O: Owner> Connection<'_, O> {
+    /// Serves it; gives why it ended.
+    pub(super) async fn run(
+        &self,
+        mut stream: TcpStream,
+        mut from_us: mpsc::Receiver<Bytes>,
+    ) -> String {
+        let limits = &self.streams.shared.limits;
+        let socket = socket2::SockRef::from(&stream);
+        let _ = socket.set_tcp_nodelay(true);
+        // A host that has gone without a word is noticed by the first bytes it does not acknowledge.
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_user_timeout(Some(limits.write));
+        let local = match stream.local_addr() {
+            Ok(local) => local,
+            Err(error) => return in_words(&error),
+        };
+        let (reader, writer) = stream.split();
+        let (to_self, pongs) = mpsc::channel(MAX_PONGS as usize);
+        tokio::select! {
+            why = self.read(reader, local, to_self) => why,
+            why = self.write(writer, &mut from_us, pongs, limits.write) => why,
+        }
+    }
+
+    async fn read(
+        &self,
+        mut reader: ReadHalf<'_>,
+        local: SocketAddr,
+        pongs: mpsc::Sender<Bytes>,
+    ) -> String {
+        let limits = &self.streams.shared.limits;
+        let peer = peer_words(&self.hop);
+        let mut framer = StreamFramer::new();
+        let mut chunk = vec![0; CHUNK];
+        let mut heard = false;
+        let mut begun: Option<Instant> = None;
+        // Since when nothing whole has come.
+        let mut quiet = Instant::now();
+        loop {
+            let stranger = self.is_stranger();
+            let (deadline, late) = match begun {
+                Some(begun) => (begun + limits.whole_message, "did not finish its message"),
+                None if stranger && !heard => (
+                    quiet + limits.first_message,
+                    "connected and sent no message",
+                ),
+                None if stranger => (quiet + limits.stranger, "got no answer and said no more"),
+                None => (quiet + limits.idle, "has sent no message for long"),
+            };
+            let length = match timeout_at(deadline, reader.read(&mut chunk)).await {
+                // We have spoken to it meanwhile.
+                Err(_) if begun.is_none() && stranger && !self.is_stranger() => continue,
+                Err(_) => return format!("{peer} {late}"),
+                Ok(Ok(0)) => return format!("closed by {peer}"),
+                Ok(Ok(length)) => length,
+                Ok(Err(error)) => {
+                    return format!("connection with {peer} broken: {}", in_words(&error));
+                }
+            };
+            framer.push(chunk.get(..length).unwrap_or_default());
+            for message in framer.by_ref() {
+                let bytes = match message {
+                    Ok(bytes) => bytes,
+                    Err(error) => return format!("what {peer} sent is no SIP: {error}"),
+                };
+                begun = None;
+                quiet = Instant::now();
+                heard = true;
+                let from = self.hop.clone();
+                let told = Told::Received { from, local, bytes };
+                self.streams.shared.owner.told(told).await;
+            }
+            if framer.is_partial() {
+                begun.get_or_insert_with(Instant::now);
+            } else {
+                begun = None;
+            }
+            for _ in 0..framer.take_pings().min(MAX_PONGS) {
+                // One that finds no room is one of many.
+                let _ = pongs.try_send(PONG);
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        mut writer: WriteHalf<'_>,
+        from_us: &mut mpsc::Receiver<Bytes>,
+        mut pongs: mpsc::Receiver<Bytes>,
+        limit: Duration,
+    ) -> String {
+        let peer = peer_words(&self.hop);
+        loop {
+            let ping = Instant::now() + self.ping_after();
+            let bytes = tokio::select! {
+                bytes = from_us.recv() => match bytes {
+                    Some(bytes) => bytes,
+                    None => return format!("connection with {peer} given up"),
+                },
+                Some(pong) = pongs.recv() => pong,
+                () = sleep_until(ping), if self.ours => PING,
+            };
+            match timeout(limit, writer.write_all(&bytes)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    return format!("connection with {peer} broken: {}", in_words(&error));
+                }
+                Err(_) => return format!("{peer} does not read what it is sent"),
+            }
+        }
+    }
+
+    fn is_stranger(&self) -> bool {
+        self.streams.table().is_stranger(self.id)
+    }
+
+    fn ping_after(&self) -> Duration {
+        let ping = self.streams.shared.limits.ping;
+        ping.mul_f64(1.0 + 0.2 * rand::random::<f64>())
+    }
+}
+
+/// How a sentence names the other end.
+pub(super) fn peer_words(hop: &Hop) -> String {
+    format!("{} ({})", hop.addr, hop.transport)
+}

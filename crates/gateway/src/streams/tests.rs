@@ -1,0 +1,321 @@
+//! The pool against peers that are sockets of the test.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use sip::{Hop, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(10);
+const HERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+#[derive(Clone)]
+struct Ears(mpsc::Sender<Told>);
+
+impl Owner for Ears {
+    async fn told(&self, told: Told) {
+        let _ = self.0.send(told).await;
+    }
+}
+
+struct Bench {
+    streams: Streams<Ears>,
+    told: mpsc::Receiver<Told>,
+    addr: SocketAddr,
+}
+
+async fn bench(limits: Limits) -> Bench {
+    let listener = TcpListener::bind(HERE).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (ears, told) = mpsc::channel(256);
+    let streams = Streams::start(vec![listener], Ears(ears), limits).unwrap();
+    Bench {
+        streams,
+        told,
+        addr,
+    }
+}
+
+impl Bench {
+    async fn told(&mut self) -> Told {
+        timeout(SOON, self.told.recv())
+            .await
+            .expect("in time")
+            .unwrap()
+    }
+
+    async fn received(&mut self) -> (Hop, String) {
+        match self.told().await {
+            Told::Received { from, bytes, .. } => {
+                (from, String::from_utf8(bytes.to_vec()).unwrap())
+            }
+            other => panic!("a message expected, not {other:?}"),
+        }
+    }
+
+    async fn closed(&mut self) -> String {
+        match self.told().await {
+            Told::Closed { error, .. } => error,
+            other => panic!("an end expected, not {other:?}"),
+        }
+    }
+
+    fn send(&self, to: SocketAddr, text: &str) -> Result<(), String> {
+        self.streams
+            .send(&tcp_hop(to), Bytes::from(text.to_owned()))
+    }
+}
+
+fn message(call: &str) -> String {
+    format!("OPTIONS sip:x SIP/2.0\r\nCall-ID: {call}\r\nContent-Length: 2\r\n\r\nhi")
+}
+
+/// Reads until the text ends like this.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(end) {
+        let mut chunk = [0; 4096];
+        let length = timeout(SOON, stream.read(&mut chunk))
+            .await
+            .expect("in time");
+        let length = length.unwrap();
+        assert!(length > 0, "closed after {text:?}");
+        text.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+    }
+    text
+}
+
+async fn ended(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let _ = timeout(SOON, stream.read_to_end(&mut rest))
+        .await
+        .expect("an end");
+}
+
+#[tokio::test]
+async fn one_connection_serves_both_ways_whoever_made_it() {
+    let mut bench = bench(Limits::default()).await;
+    let server = TcpListener::bind(HERE).await.unwrap();
+    let addr = server.local_addr().unwrap();
+    bench.send(addr, &message("1")).unwrap();
+    bench.send(addr, &message("2")).unwrap();
+    let (mut stream, from) = server.accept().await.unwrap();
+    let both = message("1") + &message("2");
+    assert_eq!(read_until(&mut stream, &both).await, both);
+    stream.write_all(message("3").as_bytes()).await.unwrap();
+    assert_eq!(bench.received().await, (tcp_hop(addr), message("3")));
+    bench.send(addr, &message("4")).unwrap();
+    read_until(&mut stream, &message("4")).await;
+    assert_ne!(from.port(), bench.addr.port());
+
+    let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+    peer.write_all(message("5").as_bytes()).await.unwrap();
+    let (from, _) = bench.received().await;
+    assert_eq!(from, tcp_hop(peer.local_addr().unwrap()));
+    bench.send(from.addr, &message("6")).unwrap();
+    read_until(&mut peer, &message("6")).await;
+}
+
+#[tokio::test]
+async fn messages_come_in_any_pieces() {
+    let mut bench = bench(Limits::default()).await;
+    let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+    peer.set_nodelay(true).unwrap();
+    for byte in message("1").bytes() {
+        peer.write_all(&[byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let rest = format!("\r\n\r\n{}{}\r\n\r\n", message("2"), message("3"));
+    peer.write_all(rest.as_bytes()).await.unwrap();
+    for call in ["1", "2", "3"] {
+        assert_eq!(bench.received().await.1, message(call));
+    }
+    // RFC 5626 §4.4.1: each ping has its pong.
+    assert_eq!(read_until(&mut peer, "\r\n\r\n").await, "\r\n\r\n");
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_is_named_with_the_transport() {
+    let mut bench = bench(Limits {
+        connect: Duration::from_millis(200),
+        ..Limits::default()
+    })
+    .await;
+    let gone = TcpListener::bind(HERE).await.unwrap();
+    let addr = gone.local_addr().unwrap();
+    drop(gone);
+    bench.send(addr, &message("1")).unwrap();
+    let Told::Failed { hop, error } = bench.told().await else {
+        panic!("a failure expected");
+    };
+    assert_eq!(hop, tcp_hop(addr));
+    assert_eq!(error, format!("connection refused by {addr} (TCP)"));
+
+    // One whose queue is full takes no connection and says nothing.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+        .unwrap();
+    full.listen(0).unwrap();
+    let addr = full.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(addr)).await {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "it takes everybody");
+    }
+    bench.send(addr, &message("1")).unwrap();
+    let Told::Failed { error, .. } = bench.told().await else {
+        panic!("a failure expected");
+    };
+    assert_eq!(error, format!("no connection to {addr} (TCP) within 0.2 s"));
+}
+
+#[tokio::test]
+async fn the_end_is_told_and_the_next_message_makes_a_new_connection() {
+    let mut bench = bench(Limits::default()).await;
+    let server = TcpListener::bind(HERE).await.unwrap();
+    let addr = server.local_addr().unwrap();
+    bench.send(addr, &message("1")).unwrap();
+    let (mut stream, _) = server.accept().await.unwrap();
+    read_until(&mut stream, &message("1")).await;
+    drop(stream);
+    assert_eq!(bench.closed().await, format!("closed by {addr} (TCP)"));
+    bench.send(addr, &message("2")).unwrap();
+    let (mut stream, _) = timeout(SOON, server.accept()).await.unwrap().unwrap();
+    read_until(&mut stream, &message("2")).await;
+}
+
+/// Trust: A13.
+#[tokio::test]
+async fn who_says_nothing_whole_is_closed() {
+    let short = Duration::from_millis(100);
+    let mut bench = bench(Limits {
+        first_message: short,
+        whole_message: short,
+        stranger: short,
+        ..Limits::default()
+    })
+    .await;
+    let unfinished = "OPTIONS sip:x SIP/2.0\r\n";
+    let huge = format!("OPTIONS sip:x SIP/2.0\r\nX: {}", "x".repeat(70_000));
+    let whole = message("1");
+    for (said, why) in [
+        ("", "connected and sent no message"),
+        ("\r\n\r\n", "connected and sent no message"),
+        (unfinished, "did not finish its message"),
+        (
+            "OPTIONS sip:x SIP/2.0\r\nContent-Length: x\r\n\r\n",
+            "is no SIP",
+        ),
+        (&huge, "is no SIP"),
+        (&whole, "got no answer and said no more"),
+    ] {
+        let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+        // It may be closed before all is written.
+        let _ = peer.write_all(said.as_bytes()).await;
+        if said == whole {
+            bench.received().await;
+        }
+        ended(&mut peer).await;
+        let error = bench.closed().await;
+        assert!(error.contains(why), "{error}");
+    }
+    // Whom we have answered stays.
+    let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+    peer.write_all(whole.as_bytes()).await.unwrap();
+    let (from, _) = bench.received().await;
+    bench.send(from.addr, &message("2")).unwrap();
+    read_until(&mut peer, &message("2")).await;
+    let quiet = timeout(short * 5, peer.read_u8()).await;
+    assert!(quiet.is_err(), "closed, though answered: {quiet:?}");
+}
+
+#[tokio::test]
+async fn strangers_make_room_and_known_peers_stay() {
+    let mut bench = bench(Limits {
+        incoming_per_ip: 3,
+        ..Limits::default()
+    })
+    .await;
+    let mut known = TcpStream::connect(bench.addr).await.unwrap();
+    known.write_all(message("1").as_bytes()).await.unwrap();
+    let (from, _) = bench.received().await;
+    bench.send(from.addr, &message("2")).unwrap();
+    read_until(&mut known, &message("2")).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(bench.addr).await.unwrap());
+    }
+    for stream in &mut silent[..18] {
+        ended(stream).await;
+        bench.closed().await;
+    }
+    // A newcomer gets in, the one we know was not touched.
+    let mut newcomer = TcpStream::connect(bench.addr).await.unwrap();
+    newcomer.write_all(message("3").as_bytes()).await.unwrap();
+    bench.closed().await;
+    let (from, text) = bench.received().await;
+    assert_eq!(text, message("3"));
+    bench.send(from.addr, &message("4")).unwrap();
+    read_until(&mut newcomer, &message("4")).await;
+    known.write_all(message("5").as_bytes()).await.unwrap();
+    assert_eq!(bench.received().await.1, message("5"));
+}
+
+#[tokio::test]
+async fn a_connection_of_ours_is_kept_alive() {
+    let bench = bench(Limits {
+        ping: Duration::from_millis(50),
+        ..Limits::default()
+    })
+    .await;
+    let server = TcpListener::bind(HERE).await.unwrap();
+    let addr = server.local_addr().unwrap();
+    bench.send(addr, &message("1")).unwrap();
+    let (mut stream, _) = server.accept().await.unwrap();
+    read_until(&mut stream, &format!("{}\r\n\r\n\r\n\r\n", message("1"))).await;
+}
+
+/// Invariant 10: bounded, and nobody waits.
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_given_up() {
+    let mut bench = bench(Limits::default()).await;
+    let server = TcpListener::bind(HERE).await.unwrap();
+    let addr = server.local_addr().unwrap();
+    let large = format!("{}{}", message("1"), "x".repeat(60_000));
+    bench.send(addr, &large).unwrap();
+    let (stream, _) = server.accept().await.unwrap();
+    let mut sent = 1;
+    let error = loop {
+        match bench.send(addr, &large) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+        assert!(sent < 10_000, "endless");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(error, format!("{addr} (TCP) does not read what it is sent"));
+    // And what comes next goes over a new one.
+    bench.send(addr, &message("2")).unwrap();
+    let (mut second, _) = timeout(SOON, server.accept()).await.unwrap().unwrap();
+    read_until(&mut second, &message("2")).await;
+    drop(stream);
+    bench.closed().await;
+}
+
+#[test]
+fn words_are_without_numbers() {
+    let error = io::Error::from_raw_os_error(111);
+    assert_eq!(in_words(&error), "connection refused");
+    assert_eq!(
+        peer_words(&Hop {
+            transport: Transport::Tcp,
+            addr: "[::1]:5060".parse().unwrap(),
+            verified_name: None,
+        }),
+        "[::1]:5060 (TCP)"
+    );
+}

@@ -1,0 +1,109 @@
+//! What really went over the wire, by a stranger's eyes: `dumpcap` takes every packet of a call, `tshark` dissects them.
+//!
+//! SDP tells tshark which ports carry RTP; RTP that it does not know for RTP was announced wrongly.
+
+use std::net::UdpSocket;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::folder::Folder;
+use crate::process::Process;
+use crate::{ports, wait};
+
+mod trace;
+pub use trace::{Digit, Packet, Side, Stream, Trace};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// The ports of a test: those of our server, and those of everyone else.
+#[derive(Debug, Clone, Default)]
+pub struct Ports {
+    /// Our SIP ports.
+    pub our_sip: Vec<u16>,
+    /// Our RTP and RTCP ports.
+    pub our_media: Vec<RangeInclusive<u16>>,
+    /// The peers' SIP ports.
+    pub their_sip: Vec<u16>,
+    /// The peers' RTP and RTCP ports.
+    pub their_media: Vec<RangeInclusive<u16>>,
+}
+
+impl Ports {
+    /// libpcap's words for all of them and `mark`.
+    fn filter(&self, mark: u16) -> String {
+        let sip = self.our_sip.iter().chain(&self.their_sip);
+        let single = sip.chain([&mark]).map(|port| format!("port {port}"));
+        let media = self.our_media.iter().chain(&self.their_media);
+        let ranges = media.map(|range| format!("portrange {}-{}", range.start(), range.end()));
+        single.chain(ranges).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+/// A running capture on the loopback interface, where all that peers on one machine say to each other passes.
+#[derive(Debug)]
+pub struct Capture {
+    file: PathBuf,
+    ports: Ports,
+    /// Sends to itself: a packet that the test knows.
+    mark: UdpSocket,
+    process: Process,
+}
+
+impl Capture {
+    /// Starts it and waits until it has written a packet.
+    pub fn start(folder: &Folder, ports: Ports) -> Result<Self> {
+        let mark = UdpSocket::bind(("127.0.0.1", ports::free(2)?))?;
+        mark.connect(mark.local_addr()?)?;
+        let file = folder.inner("capture")?.join("call.pcap");
+        let filter = ports.filter(mark.local_addr()?.port());
+        let mut command = Command::new("dumpcap");
+        command.args(["-i", "lo", "-P", "-q", "-B", "32", "-f", &filter, "-w"]);
+        command.arg(&file);
+        let mut capture = Self {
+            file,
+            ports,
+            mark,
+            process: Process::start("dumpcap", folder, &command)?,
+        };
+        capture.wait_for_mark("the capture begins here")?;
+        Ok(capture)
+    }
+
+    /// Ends it once it has written all that was sent until now, and has the packets dissected.
+    pub fn stop(mut self) -> Result<Trace> {
+        self.wait_for_mark("the capture ends here")?;
+        self.process.signal("INT")?;
+        let status = self.process.ended(SOON)?;
+        if !status.success() {
+            bail!("dumpcap ended with {status}: {}", self.process.tail(20));
+        }
+        let dropped = |line: &str| {
+            let (_, counts) = line.split_once("received/dropped on interface")?;
+            let (_, counts) = counts.rsplit_once(": ")?;
+            let (_, dropped) = counts.split_once('/')?;
+            dropped.split(' ').next()?.parse::<u64>().ok()
+        };
+        let said = self.process.find(|line| dropped(line).is_some());
+        let said = said.context("dumpcap did not say how many packets it lost")?;
+        if dropped(&said) != Some(0) {
+            bail!("dumpcap lost packets: {said}");
+        }
+        Trace::dissect(&self.file, &self.ports)
+    }
+
+    fn wait_for_mark(&mut self, words: &str) -> Result<()> {
+        let found = wait::until_true("a packet in the capture", SOON, || {
+            self.process.alive()?;
+            self.mark.send(words.as_bytes())?;
+            let bytes = std::fs::read(&self.file).unwrap_or_default();
+            Ok(bytes
+                .windows(words.len())
+                .any(|window| window == words.as_bytes()))
+        });
+        found.with_context(|| format!("dumpcap said: {}", self.process.tail(20)))
+    }
+}

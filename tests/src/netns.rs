@@ -1,0 +1,129 @@
+//! A network of a case's own: two addresses that are not loopback, a default route that leads nowhere, nothing else.
+//!
+//! Firefox takes no address of 127.0.0.0/8 for ICE and none without a default route. The case runs again as a process in
+//! a new network namespace and does everything there: its peers, its browsers and its own sockets. Nothing is left over:
+//! the namespace ends with its last process. No root is needed where a user may make namespaces.
+
+use std::ffi::OsStr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::folder::{self, Folder};
+use crate::ringdown;
+
+/// Says to the process inside what its address is.
+const INSIDE: &str = "RINGDOWN_TESTS_ADDRESS";
+const ADDRESS: &str = "10.77.0.2";
+const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
+/// Makes the network, then becomes the program given.
+const MAKE: &str = r#"
+set -e
+ip link set lo up
+ip link add one type veth peer name two
+ip address add "$0/24" dev one
+ip address add "$1/24" dev one
+ip link set one up
+ip link set two up
+ip route add default via "$0" dev one
+shift
+exec "$@"
+"#;
+
+/// The address where this process and its peers live: 127.0.0.1, or the namespace's own.
+#[must_use]
+pub fn address() -> IpAddr {
+    let inside = std::env::var(INSIDE).ok();
+    inside
+        .and_then(|address| address.parse().ok())
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// Another address of this machine, for a peer that shall not live where the others do.
+#[must_use]
+pub fn second_address() -> IpAddr {
+    if std::env::var_os(INSIDE).is_some() {
+        IpAddr::V4(SECOND_ADDRESS)
+    } else {
+        IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))
+    }
+}
+
+/// [`folder::case`] in a network of its own. To be called with a closure written in the test itself: its type names the
+/// test, and by that name the case is found again inside.
+pub fn case<F: FnOnce(&Folder) -> Result<()>>(body: F) {
+    if std::env::var_os(INSIDE).is_some() {
+        folder::case(body);
+    } else if let Err(error) = run_inside(std::any::type_name::<F>()) {
+        panic!("{error:#}");
+    }
+}
+
+fn run_inside(closure: &str) -> Result<()> {
+    let path: Vec<&str> = closure
+        .split("::")
+        .filter(|part| !part.starts_with('{'))
+        .collect();
+    let name = path.get(1..).context("no test's closure")?.join("::");
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--", "unshare", "--net"]);
+    if !is_root()? {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["sh", "-c", MAKE, ADDRESS, &SECOND_ADDRESS.to_string()]);
+    command.arg(std::env::current_exe()?);
+    command.args([OsStr::new("--exact"), OsStr::new(&name)]);
+    command.args(["--nocapture", "--test-threads", "1"]);
+    command
+        .env(INSIDE, ADDRESS)
+        .env("RINGDOWN_BIN", ringdown::binary()?);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start setpriv")?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    ensure!(
+        output.status.success() && said.contains("1 passed"),
+        "{name} in a network of its own ended with {}:\n{said}",
+        output.status
+    );
+    Ok(())
+}
+
+fn is_root() -> Result<bool> {
+    let id = Command::new("id")
+        .arg("-u")
+        .output()
+        .context("cannot start id")?;
+    Ok(id.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+
+    use super::*;
+
+    #[test]
+    fn the_address_is_there_and_nowhere_else_is() {
+        assert!(std::env::var_os(INSIDE).is_some() || UdpSocket::bind((ADDRESS, 0)).is_err());
+        case(|_| {
+            assert_eq!(address().to_string(), ADDRESS);
+            let listener = TcpListener::bind((address(), 0))?;
+            std::net::TcpStream::connect(listener.local_addr()?)?;
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn what_fails_inside_fails_outside() {
+        let outside = std::env::var_os(INSIDE).is_none();
+        let failed = std::panic::catch_unwind(|| case(|_| anyhow::bail!("a word from inside")));
+        let told = *failed.unwrap_err().downcast::<String>().unwrap();
+        assert!(told.contains("a word from inside"), "{told}");
+        // Inside, the failure is the outcome that is looked at outside.
+        assert!(outside, "{told}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Calls that come about, in both directions, ended from either side, one after the other on the same page.
+
+use anyhow::Result;
+use tests::folder::{Folder, case};
+use tests::published_sdk::{Sample, said};
+
+use crate::line::Line;
+
+/// Four calls: each direction, each end. In the first of each direction both are heard (and seen).
+fn calls_and_is_called(folder: &Folder, sample: Sample) -> Result<()> {
+    let mut line = Line::up(folder, sample, true, &[])?;
+    line.page_calls()?;
+    line.converse(sample)?;
+    line.page.hang_up()?;
+    line.over("FINISH")?;
+
+    line.phone_calls()?;
+    line.page_answers()?;
+    line.converse(sample)?;
+    line.phone.hang_up()?;
+    line.over("FINISH")?;
+
+    line.page_calls()?;
+    line.phone.hang_up()?;
+    line.over("FINISH")?;
+
+    line.phone_calls()?;
+    line.page_answers()?;
+    line.page.hang_up()?;
+    line.over("FINISH")?;
+
+    let said = said(&mut line.page)?;
+    let ends = said.iter().filter(|word| *word == "FINISH").count();
+    anyhow::ensure!(ends == 4, "four calls ended {ends} times: {said:?}");
+    line.page.check_no_problems()
+}
+
+#[test]
+fn phone_min_calls_and_is_called_and_either_side_hangs_up() {
+    case(|folder| calls_and_is_called(folder, Sample::Phone));
+}
+
+#[test]
+fn phone_video_calls_and_is_called_and_either_side_hangs_up() {
+    case(|folder| calls_and_is_called(folder, Sample::PhoneVideo));
+}
