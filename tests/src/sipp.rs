@@ -34,6 +34,8 @@ pub struct Script<'a> {
     pub lost_percent: u32,
     /// It takes each packet as it comes, and says nothing twice by itself.
     pub literal: bool,
+    /// It passes over messages that the script does not expect.
+    pub lenient: bool,
     /// Each RTP packet goes back where it came from.
     pub echoes: bool,
     /// What a script that plays `tone.alaw` plays.
@@ -55,6 +57,7 @@ impl<'a> Script<'a> {
             per_second: 10,
             lost_percent: 0,
             literal: false,
+            lenient: false,
             echoes: false,
             tone: None,
             limit: Duration::from_secs(60),
@@ -124,7 +127,7 @@ impl Sipp {
         if script.calls <= WRITTEN {
             command.args(["-trace_msg", "-message_file", "messages.txt"]);
         }
-        if script.lost_percent > 0 {
+        if script.lenient || script.lost_percent > 0 {
             // SIPp does not know a repeated request again when its own answer was one of the lost ones.
             command.args(["-default_behaviors", "bye,pingreply"]);
         }

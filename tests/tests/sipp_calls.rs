@@ -29,14 +29,24 @@ fn calls(
     manner: Manner,
     settings: &[(&str, &str)],
     then: impl FnOnce(&SippLine, &str) -> Result<()>,
+    end: (&str, Option<u64>, &str),
+) {
+    let script = Script {
+        words,
+        ..Script::waits(name)
+    };
+    calls_as(script, manner, settings, then, end);
+}
+
+fn calls_as(
+    script: Script<'_>,
+    manner: Manner,
+    settings: &[(&str, &str)],
+    then: impl FnOnce(&SippLine, &str) -> Result<()>,
     (status, sip_status, text): (&str, Option<u64>, &str),
 ) {
     case(|folder| {
         let mut line = SippLine::to_page(folder, manner, settings)?;
-        let script = Script {
-            words,
-            ..Script::waits(name)
-        };
         line.call(folder, script)?;
         let id = line.page()?.incoming(0)?;
         then(&line, &id)?;
@@ -180,7 +190,13 @@ fn bye_while_it_rings_ends_the_call() {
 
 #[test]
 fn an_invite_that_comes_three_times_is_one_call() {
-    calls("uac/repeats", &[], Manner::Answers, &[], listen, THEIR_END);
+    // Answers to the first copy come while SIPp says the next one.
+    let script = Script {
+        literal: true,
+        lenient: true,
+        ..Script::waits("uac/repeats")
+    };
+    calls_as(script, Manner::Answers, &[], listen, THEIR_END);
 }
 
 #[test]
