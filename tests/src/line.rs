@@ -132,13 +132,13 @@ impl Line {
         let first = ports::free(OUR_MEDIA_PORTS)?;
         let our_media = first..=first + OUR_MEDIA_PORTS - 1;
         let (from, to) = (our_media.start().to_string(), our_media.end().to_string());
-        // As a server has it that nobody has told anything: all sockets open to all, loopback among the addresses, RFC 1918
-        // addresses may be called, and none is trusted for being one.
-        let own = format!("{},127.0.0.1", netns::address());
-        let untold = [("ip_local", ""), ("ip", own.as_str()), ("sip_targets", "")];
-        let told = |key: &str| setup.settings.iter().any(|(told, _)| *told == key);
         let mut settings = vec![("media_port_from", from.as_str()), ("media_port_to", &to)];
-        settings.extend(untold.iter().filter(|(key, _)| !told(key)));
+        // In a network of its own, as a server has it that nobody has told anything: all sockets open to all, loopback among
+        // the addresses, RFC 1918 addresses may be called, and none is trusted for being one.
+        let own = format!("{},127.0.0.1", netns::address());
+        if !netns::address().is_loopback() {
+            settings.extend([("ip_local", ""), ("ip", own.as_str()), ("sip_targets", "")]);
+        }
         settings.extend(setup.settings);
         let ringdown = Ringdown::serve(folder, &settings)?;
         let relayed = relay.as_ref().map(|relay| relay.media.clone());

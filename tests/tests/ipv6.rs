@@ -118,7 +118,6 @@ fn an_ipv6_browser_and_an_ipv4_phone() {
                 ("ip", "::1,127.0.0.1"),
                 ("ip_local", "::"),
                 ("webrtc_advertise", "::1"),
-                ("sip_targets", "127.0.0.0/8"),
             ],
             ..Setup::voice()
         };

@@ -225,6 +225,9 @@ fn test_binaries(package: &str) -> Result<Vec<(String, PathBuf)>> {
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("the tests do not build");
+    }
     let manifest = root().join(package).join("Cargo.toml");
     let of_package = |line: &str| {
         let artifact: Value = serde_json::from_str(line).ok()?;

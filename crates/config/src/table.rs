@@ -246,7 +246,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_t1" = "500",
         "10 to 5000 (milliseconds)",
         set!(sip_t1, value::round_trip),
-        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP; 64 times T1 is how long it is waited for. Less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
+        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP; 64 times T1 is how long it is waited for, and how long a server may say 100 Trying and nothing else. Less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
     ),
     key!(
         Sip,

@@ -275,9 +275,18 @@ fn start_media(
 
 fn bind_tcp(ip: IpAddr, port: Port) -> Result<TcpListener> {
     let listener = bind(ip, port, |addr| {
-        let listener = std::net::TcpListener::bind(addr)?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
+        let domain = socket2::Domain::for_address(addr);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+        // As std has it: a port whose last connections are still closing may be bound again.
+        socket.set_reuse_address(true)?;
+        if addr.is_ipv6() {
+            // Whatever net.ipv6.bindv6only says: one socket of all addresses takes both families.
+            socket.set_only_v6(false)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(1024)?;
+        Ok(std::net::TcpListener::from(socket))
     })?;
     Ok(TcpListener::from_std(listener)?)
 }

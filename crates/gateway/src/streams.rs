@@ -9,6 +9,7 @@
 //! full its connection counts as broken.
 
 mod connection;
+mod queue;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,19 +17,17 @@ mod tests;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sip::{Hop, Transport};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
 
 use connection::{Connection, peer_words};
+use queue::Waiting;
 use table::Table;
-
-/// Messages that may wait for a slow reader.
-const QUEUE: usize = 64;
 
 /// After a failed accept (no file descriptor is left) the listener rests.
 const REST: Duration = Duration::from_millis(50);
@@ -64,6 +63,8 @@ pub(crate) struct Limits {
     pub(crate) whole_message: Duration,
     /// A peer that we never say anything to is a stranger: its connection is of no use to it.
     pub(crate) stranger: Duration,
+    /// A peer that we connected to must have said something whole by then: no transaction waits longer (64*T1).
+    pub(crate) first_answer: Duration,
     /// Nothing depends on a connection without messages for so long: bindings are refreshed sooner.
     pub(crate) idle: Duration,
     /// A peer must take what we write within this.
@@ -77,6 +78,8 @@ pub(crate) struct Limits {
     pub(crate) incoming_per_ip: usize,
     /// Connections that we made.
     pub(crate) outgoing: usize,
+    /// The same to one address.
+    pub(crate) outgoing_per_ip: usize,
 }
 
 impl Default for Limits {
@@ -87,12 +90,14 @@ impl Default for Limits {
             first_message: seconds(10),
             whole_message: seconds(10),
             stranger: seconds(30),
+            first_answer: seconds(40),
             idle: seconds(3600),
             write: seconds(10),
             ping: seconds(25),
             incoming: 512,
             incoming_per_ip: 64,
             outgoing: 1024,
+            outgoing_per_ip: 64,
         }
     }
 }
@@ -143,19 +148,19 @@ impl<O: Owner> Streams<O> {
         let (to_peer, new) = match table.queue_of(hop) {
             Some(to_peer) => (to_peer, None),
             None => {
-                if table.outgoing() >= self.shared.limits.outgoing {
+                if !table.may_connect(hop.addr.ip(), &self.shared.limits) {
                     let peer = peer_words(hop);
                     return Err(format!(
                         "too many SIP connections are open to make one to {peer}"
                     ));
                 }
-                let (to_peer, from_us) = mpsc::channel(QUEUE);
+                let (to_peer, from_us) = queue::queue();
                 let id = table.insert(hop, to_peer.clone(), true);
                 (to_peer, Some((id, from_us)))
             }
         };
-        if to_peer.try_send(bytes).is_err() {
-            table.forget(hop);
+        if !to_peer.push(bytes) {
+            table.give_up(hop);
             return Err(format!("{} does not read what it is sent", peer_words(hop)));
         }
         table.answered(hop);
@@ -167,7 +172,7 @@ impl<O: Owner> Streams<O> {
     }
 
     /// Connects, and serves what came of it.
-    async fn make(self, id: u64, hop: Hop, from_us: mpsc::Receiver<Bytes>) {
+    async fn make(self, id: u64, hop: Hop, from_us: Waiting) {
         let limit = self.shared.limits.connect;
         let connected = tokio::time::timeout(limit, self.connect(hop.addr)).await;
         let peer = peer_words(&hop);
@@ -216,7 +221,7 @@ impl<O: Owner> Streams<O> {
     /// A peer has connected. When there are too many, strangers go first, the oldest before the others.
     fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         let hop = tcp_hop(peer);
-        let (to_peer, from_us) = mpsc::channel(QUEUE);
+        let (to_peer, from_us) = queue::queue();
         let mut table = self.table();
         if !table.make_room(peer.ip(), &self.shared.limits) {
             tracing::debug!(%peer, "too many SIP connections: this one is not taken");
@@ -228,24 +233,22 @@ impl<O: Owner> Streams<O> {
         tokio::spawn(self.clone().serve(id, hop, stream, from_us, false));
     }
 
-    async fn serve(
-        self,
-        id: u64,
-        hop: Hop,
-        stream: TcpStream,
-        from_us: mpsc::Receiver<Bytes>,
-        ours: bool,
-    ) {
+    async fn serve(self, id: u64, hop: Hop, stream: TcpStream, from_us: Waiting, ours: bool) {
         let connection = Connection {
             id,
             hop: hop.clone(),
             ours,
+            heard: AtomicBool::new(false),
             streams: &self,
         };
         let error = connection.run(stream, from_us).await;
-        self.table().remove(&hop, id);
+        let used = connection.heard.load(Ordering::Relaxed) || self.table().is_known(id);
+        let succeeded = self.table().remove(&hop, id);
         tracing::debug!(%hop, %error, "SIP connection closed");
-        self.shared.owner.told(Told::Closed { hop, error }).await;
+        // What is under way goes over the newer connection; of one without a word nothing depends.
+        if used && !succeeded {
+            self.shared.owner.told(Told::Closed { hop, error }).await;
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

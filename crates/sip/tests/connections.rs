@@ -124,6 +124,27 @@ fn what_goes_elsewhere_is_untouched() {
     bench.no_event();
 }
 
+/// A proxy that says 100 before it asks who calls: the attempt with credentials has no answer yet.
+#[test]
+fn an_attempt_after_a_challenge_goes_out_once_more_too() {
+    let mut bench = Bench::new();
+    let (_, invite) = call(&mut bench);
+    for status in [100, 407] {
+        let mut response = answer(&invite, status, "a");
+        if status == 407 {
+            challenge(&mut response, "p1", false);
+        }
+        bench.receive(&server(), &Message::Response(response));
+    }
+    bench.request(Method::Ack);
+    let second = bench.request(Method::Invite);
+    assert!(matches!(bench.event(), Event::Trying { .. }));
+    bench.closed(&server(), GONE);
+    let (hop, again) = bench.request_to(Method::Invite);
+    assert_eq!((hop, again), (server(), second));
+    bench.no_event();
+}
+
 #[test]
 fn a_ringing_call_fails_at_once_and_rings_no_longer() {
     let mut bench = Bench::new();

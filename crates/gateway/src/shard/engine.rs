@@ -217,6 +217,7 @@ impl MediaHandle {
                 .inboxes
                 .iter()
                 .enumerate()
+                .filter(|(_, inbox)| !inbox.ended.load(Ordering::Relaxed))
                 .min_by_key(|(_, inbox)| load(inbox))?;
             inbox.calls.fetch_add(1, Ordering::Relaxed);
             directory.insert(*call, index);

@@ -1,7 +1,7 @@
 //! The way into a shard: a bounded queue that wakes it, and the figures it shows.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
@@ -31,6 +31,8 @@ pub(super) struct Inbox {
     waker: Waker,
     /// Calls placed here, counted by the handle and the worker.
     pub(super) calls: AtomicUsize,
+    /// Its shard has ended by itself: no call is placed here any more.
+    pub(super) ended: AtomicBool,
     /// What has been counted.
     pub(super) figures: Counts,
 }
@@ -113,6 +115,7 @@ impl Inbox {
             items: Mutex::new(VecDeque::new()),
             waker,
             calls: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
             figures: Counts::default(),
         }
     }

@@ -133,6 +133,7 @@ impl Worker {
             && error.kind() != std::io::ErrorKind::Interrupted
         {
             tracing::error!(%error, "a media shard cannot poll");
+            self.inbox.ended.store(true, Ordering::Relaxed);
             self.end_all_calls();
             self.events.flush();
             return Turn::Last;

@@ -1,6 +1,7 @@
 //! One connection: reads, writes and clocks until either end is gone.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::queue::Waiting;
 use super::{Owner, Streams, Told, in_words};
 
 /// Bytes read at once.
@@ -29,16 +31,14 @@ pub(super) struct Connection<'a, O> {
     pub(super) hop: Hop,
     /// We made it.
     pub(super) ours: bool,
+    /// A whole message has come.
+    pub(super) heard: AtomicBool,
     pub(super) streams: &'a Streams<O>,
 }
 
 impl<O: Owner> Connection<'_, O> {
     /// Serves it; gives why it ended.
-    pub(super) async fn run(
-        &self,
-        mut stream: TcpStream,
-        mut from_us: mpsc::Receiver<Bytes>,
-    ) -> String {
+    pub(super) async fn run(&self, mut stream: TcpStream, mut from_us: Waiting) -> String {
         let limits = &self.streams.shared.limits;
         let socket = socket2::SockRef::from(&stream);
         let _ = socket.set_tcp_nodelay(true);
@@ -67,12 +67,12 @@ impl<O: Owner> Connection<'_, O> {
         let peer = peer_words(&self.hop);
         let mut framer = StreamFramer::new();
         let mut chunk = vec![0; CHUNK];
-        let mut heard = false;
         let mut begun: Option<Instant> = None;
         // Since when nothing whole has come.
         let mut quiet = Instant::now();
         loop {
             let stranger = self.is_stranger();
+            let heard = self.heard.load(Ordering::Relaxed);
             let (deadline, late) = match begun {
                 Some(begun) => (begun + limits.whole_message, "did not finish its message"),
                 None if stranger && !heard => (
@@ -80,6 +80,10 @@ impl<O: Owner> Connection<'_, O> {
                     "connected and sent no message",
                 ),
                 None if stranger => (quiet + limits.stranger, "got no answer and said no more"),
+                None if !heard => (
+                    quiet + limits.first_answer,
+                    "took the connection and said nothing",
+                ),
                 None => (quiet + limits.idle, "has sent no message for long"),
             };
             let length = match timeout_at(deadline, reader.read(&mut chunk)).await {
@@ -100,7 +104,7 @@ impl<O: Owner> Connection<'_, O> {
                 };
                 begun = None;
                 quiet = Instant::now();
-                heard = true;
+                self.heard.store(true, Ordering::Relaxed);
                 let from = self.hop.clone();
                 let told = Told::Received { from, local, bytes };
                 self.streams.shared.owner.told(told).await;
@@ -120,7 +124,7 @@ impl<O: Owner> Connection<'_, O> {
     async fn write(
         &self,
         mut writer: WriteHalf<'_>,
-        from_us: &mut mpsc::Receiver<Bytes>,
+        from_us: &mut Waiting,
         mut pongs: mpsc::Receiver<Bytes>,
         limit: Duration,
     ) -> String {
@@ -128,9 +132,9 @@ impl<O: Owner> Connection<'_, O> {
         loop {
             let ping = Instant::now() + self.ping_after();
             let bytes = tokio::select! {
-                bytes = from_us.recv() => match bytes {
-                    Some(bytes) => bytes,
-                    None => return format!("connection with {peer} given up"),
+                bytes = from_us.next() => match bytes {
+                    Some(bytes) if !self.streams.table().is_given_up(self.id) => bytes,
+                    _ => return format!("connection with {peer} given up"),
                 },
                 Some(pong) = pongs.recv() => pong,
                 () = sleep_until(ping), if self.ours => PING,

@@ -520,7 +520,7 @@ impl Ua {
         let (peer, stage) = (call.peer.clone(), call.stage());
         let server = self.server_name(id);
         let text = if alarm == Alarm::NoProgress {
-            let seconds = self.config.timers.life().as_secs();
+            let seconds = self.config.timers.life().as_secs_f32();
             format!(
                 "The SIP server {server} took the call but did not connect it within {seconds} s."
             )

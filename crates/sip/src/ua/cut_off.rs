@@ -44,7 +44,8 @@ impl Ua {
             User::Invite(call) => self.calls.get_mut(&call).is_some_and(|call| {
                 let phase = call.phase;
                 let current = call.outgoing().and_then(|out| out.current);
-                phase == Phase::Calling && current == Some(id)
+                // Proceeding: the answer to an earlier attempt, which was then challenged.
+                matches!(phase, Phase::Calling | Phase::Proceeding) && current == Some(id)
             }),
             User::Register(_) | User::Bye(_) | User::Cancel => true,
         }
