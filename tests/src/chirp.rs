@@ -2,6 +2,10 @@
 //!
 //! The sound that is first heard is matched against the sweep at every offset; the offset that fits best says which
 //! part of the sweep was heard first, so everything before it was lost. Silence before the sweep does not matter.
+//!
+//! A browser that has much to play catches up by leaving pitch periods out (Chromium's NetEq), and a long stretch with
+//! such cuts fits nowhere. So the sweep is matched a short piece at a time, and each must be of a later part than the one
+//! before.
 
 use std::f64::consts::TAU;
 
@@ -25,12 +29,14 @@ pub struct Start {
     pub missing: f64,
     /// When in the recording the first sound is, in seconds.
     pub heard_at: f64,
-    /// How well the sound fits there: 1.0 is perfect.
+    /// How well the worst of the first pieces fits: 1.0 is perfect, 0.0 is no sweep.
     pub fit: f64,
 }
 
-/// How much sound is matched, in seconds.
-const MATCHED: f64 = 0.150;
+/// How much sound is matched at once, in seconds.
+const PIECE: f64 = 0.050;
+/// How many pieces from the first sound on.
+const PIECES: usize = 3;
 /// Offsets tried, in seconds; the last is far beyond what may be missing.
 const STEP: f64 = 0.001;
 
@@ -58,29 +64,39 @@ impl Sweep {
     pub fn start_in(self, recording: &Recording) -> Option<Start> {
         let rate = f64::from(recording.rate);
         let first = onset(recording)?;
-        let heard = recording
-            .samples
-            .get(first..first + (MATCHED * rate) as usize)?;
+        let length = (PIECE * rate) as usize;
+        let mut pieces = Vec::new();
+        for n in 0..PIECES {
+            let from = first + n * length;
+            pieces.push(self.place(recording.samples.get(from..from + length)?, rate));
+        }
+        let rises = pieces.windows(2).all(|pair| pair[1].0 > pair[0].0);
+        let worst = pieces.iter().map(|(_, fit)| *fit).fold(1.0, f64::min);
+        let (offset, _) = pieces[0];
+        Some(Start {
+            missing: offset.max(0.0),
+            heard_at: first as f64 / rate + (-offset).max(0.0),
+            fit: if rises { worst } else { 0.0 },
+        })
+    }
+
+    /// At which offset into the sweep a piece fits best, in seconds, and how well.
+    fn place(self, heard: &[f32], rate: f64) -> (f64, f64) {
         let power: f64 = heard.iter().map(|s| f64::from(*s) * f64::from(*s)).sum();
-        let mut best: Option<Start> = None;
-        let offsets = ((self.seconds - MATCHED).max(0.0) / STEP) as usize;
+        let mut best = (0.0, 0.0);
+        let offsets = ((self.seconds - PIECE).max(0.0) / STEP) as usize;
         // The onset is found up to 5 ms early, so offsets a little before the sweep's start are tried too.
         for n in 0..=offsets + 10 {
-            let missing = (n as f64 - 10.0) * STEP;
+            let offset = (n as f64 - 10.0) * STEP;
             let (mut sin, mut cos) = (0.0, 0.0);
             for (k, sample) in heard.iter().enumerate() {
-                let (s, c) = self.phase(missing + k as f64 / rate).sin_cos();
+                let (s, c) = self.phase(offset + k as f64 / rate).sin_cos();
                 sin += f64::from(*sample) * s;
                 cos += f64::from(*sample) * c;
             }
             let fit = (sin.hypot(cos) * (2.0 / (heard.len() as f64 * power)).sqrt()).min(1.0);
-            if best.is_none_or(|b| fit > b.fit) {
-                let early = (-missing).max(0.0);
-                best = Some(Start {
-                    missing: missing.max(0.0),
-                    heard_at: first as f64 / rate + early,
-                    fit,
-                });
+            if fit > best.1 {
+                best = (offset, fit);
             }
         }
         best
@@ -143,6 +159,29 @@ mod tests {
                 "{missing}: {start:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_sweep_that_is_caught_up_with_fits() {
+        let mut samples = vec![0.0; 14_400];
+        let mut time = 0.004;
+        for _ in 0..40 {
+            // 20 ms as they are, then a period is left out.
+            for n in 0..960 {
+                samples.push((0.3 * SWEEP.phase(time + f64::from(n) / 48_000.0).sin()) as f32);
+            }
+            time += 0.020;
+            let cut = SWEEP.phase(time) + TAU;
+            while SWEEP.phase(time) < cut {
+                time += 1.0 / 48_000.0;
+            }
+        }
+        let caught_up = Recording {
+            rate: 48_000,
+            samples,
+        };
+        let start = SWEEP.start_in(&caught_up).unwrap();
+        assert!(start.missing < 0.012 && start.fit > 0.8, "{start:?}");
     }
 
     #[test]
