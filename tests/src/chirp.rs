@@ -29,7 +29,7 @@ pub struct Start {
     pub missing: f64,
     /// When in the recording the first sound is, in seconds.
     pub heard_at: f64,
-    /// How well the worst of the first pieces fits: 1.0 is perfect, 0.0 is no sweep.
+    /// How well the first pieces fit, on average: 1.0 is perfect, 0.0 is no sweep.
     pub fit: f64,
 }
 
@@ -71,12 +71,12 @@ impl Sweep {
             pieces.push(self.place(recording.samples.get(from..from + length)?, rate));
         }
         let rises = pieces.windows(2).all(|pair| pair[1].0 > pair[0].0);
-        let worst = pieces.iter().map(|(_, fit)| *fit).fold(1.0, f64::min);
+        let fit = pieces.iter().map(|(_, fit)| fit).sum::<f64>() / PIECES as f64;
         let (offset, _) = pieces[0];
         Some(Start {
             missing: offset.max(0.0),
             heard_at: first as f64 / rate + (-offset).max(0.0),
-            fit: if rises { worst } else { 0.0 },
+            fit: if rises { fit } else { 0.0 },
         })
     }
 
