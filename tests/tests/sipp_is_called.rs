@@ -157,7 +157,7 @@ fn a_peer_that_says_100_and_no_more_is_cancelled() {
     let end = (
         "FAILED",
         Some(408),
-        "took the call but did not connect it within 6 s",
+        "took the call but did not connect it within 6.4 s",
     );
     called(Script::waits("uas/only_100"), &[], wait, end);
 }
