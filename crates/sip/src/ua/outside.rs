@@ -88,7 +88,7 @@ pub(crate) fn unsupported(request: &Request) -> Option<Unsupported> {
     // list in it those options it does not understand".
     let required = headers.require();
     if !required.is_empty() {
-        return refuse(420, vec![(HeaderName::Unsupported, required.join(", "))]);
+        return refuse(420, vec![(HeaderName::Unsupported, required.to_string())]);
     }
     // 8.2.3: "If there are any bodies whose type (indicated by the Content-Type), language (indicated by the
     // Content-Language) or encoding (indicated by the Content-Encoding) are not understood, and that body part is not
