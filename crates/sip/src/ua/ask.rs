@@ -190,7 +190,7 @@ impl Ua {
             usage.peer.learn(&response.headers);
         }
         match ask.verb {
-            Verb::Bye => self.bye_done(id, remote_tag),
+            Verb::Bye => self.bye_done(id, remote_tag, now),
             Verb::ReInvite => self.re_invite_answered(id, remote_tag, transaction, response, now),
             Verb::Update => self.update_answered(id, remote_tag, response, now),
             Verb::Prack => {}
@@ -244,7 +244,7 @@ impl Ua {
         now: Instant,
     ) {
         match ask.verb {
-            Verb::Bye => self.bye_done(id, remote_tag),
+            Verb::Bye => self.bye_done(id, remote_tag, now),
             Verb::ReInvite => self.re_invite_failed(id, remote_tag, failure, now),
             Verb::Update => self.update_failed(id, remote_tag, failure, now),
             Verb::Prack => {}
@@ -253,14 +253,14 @@ impl Ua {
     }
 
     /// The transaction of one of our requests in a dialog is gone.
-    pub(crate) fn ask_over(&mut self, id: InviteId, remote_tag: &str, transaction: TransactionId) {
+    pub(crate) fn ask_over(&mut self, id: InviteId, remote_tag: &str, transaction: TransactionId, now: Instant) {
         if let Some(usage) = self.usage(id, remote_tag)
             && let Some(sent) = usage.in_flight.remove(&transaction)
         {
             if sent.ask.verb == Verb::ReInvite {
                 usage.forget_ack(sent.cseq);
             }
-            self.sweep(id);
+            self.sweep(id, now);
         }
     }
 
@@ -275,7 +275,7 @@ impl Ua {
         let main = call.main.as_deref() == Some(remote_tag);
         self.say_bye(id, remote_tag, cause.to_reason(), now);
         if main {
-            self.finish(id, Event::Ended { id, cause });
+            self.finish(id, Event::Ended { id, cause }, now);
         }
     }
 
@@ -313,10 +313,10 @@ impl Ua {
     }
 
     /// Our BYE is answered, or will not be.
-    fn bye_done(&mut self, id: InviteId, remote_tag: &str) {
+    fn bye_done(&mut self, id: InviteId, remote_tag: &str, now: Instant) {
         if let Some(usage) = self.usage(id, remote_tag) {
             usage.bye = Bye::Done;
         }
-        self.left(id, remote_tag);
+        self.left(id, remote_tag, now);
     }
 }

@@ -55,15 +55,15 @@ impl Ua {
     }
 
     /// A dialog is left for good.
-    pub(crate) fn left(&mut self, id: InviteId, remote_tag: &str) {
+    pub(crate) fn left(&mut self, id: InviteId, remote_tag: &str, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         if call.phase == Phase::Leaving && call.main.as_deref() == Some(remote_tag) {
             let cause = call.farewell.take().unwrap_or_else(ordinary_end);
-            return self.finish(id, Event::Ended { id, cause });
+            return self.finish(id, Event::Ended { id, cause }, now);
         }
-        self.sweep(id);
+        self.sweep(id, now);
     }
 
     /// BYE of the peer: 200, and whatever of the call still waits is over.
@@ -82,7 +82,7 @@ impl Ua {
             return;
         };
         if call.main.as_deref() != Some(remote_tag) {
-            return self.sweep(id);
+            return self.sweep(id, now);
         }
         let text = format!("{} hung up.", call.peer);
         let cause =
@@ -91,7 +91,7 @@ impl Ua {
             Phase::Offered | Phase::Alerting => self.refuse(id, 487, cause, now),
             // Both sides hang up at once: ours ends it when it is answered.
             Phase::Leaving => {}
-            _ => self.finish(id, Event::Ended { id, cause }),
+            _ => self.finish(id, Event::Ended { id, cause }, now),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Ua {
                 // Proceeding: the answer to an earlier attempt, which was then challenged.
                 matches!(phase, Phase::Calling | Phase::Proceeding) && current == Some(id)
             }),
-            User::Register(_) | User::Bye(_) | User::Cancel => true,
+            User::Register(_) | User::InDialog(..) | User::Message(_) | User::Cancel => true,
         }
     }
 
@@ -74,6 +74,6 @@ impl Ua {
         );
         self.cancel_attempt(id, transaction, now);
         let cause = Cause::new(503, stage, Side::Sip, text);
-        self.finish(id, Event::Refused { id, cause });
+        self.finish(id, Event::Refused { id, cause }, now);
     }
 }

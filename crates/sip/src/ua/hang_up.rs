@@ -26,9 +26,9 @@ impl Ua {
         };
         let reason = cause.as_ref().and_then(Cause::to_reason);
         match call.phase {
-            Phase::LookingUp => {
+            Phase::LookingUp | Phase::Located => {
                 let cause = cause.unwrap_or_else(own_cancel);
-                self.finish(id, Event::Ended { id, cause });
+                self.finish(id, Event::Ended { id, cause }, now);
             }
             Phase::Calling | Phase::Proceeding | Phase::Ringing => {
                 call.phase = Phase::Cancelling;

@@ -10,7 +10,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::ALLOW;
+use super::capabilities::allow;
 use super::Ua;
 use super::auth::Auth;
 use super::call_out::unreachable_server;
@@ -521,7 +521,7 @@ impl Registration {
         );
         headers.push(HeaderName::Contact, format!("{contact};expires={expires}"));
         headers.push(HeaderName::Expires, expires);
-        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Allow, allow());
         Some(Request {
             method: Method::Register,
             uri: registrar,
