@@ -20,7 +20,6 @@ use super::schedule::{Alarm, Owner, TransactionId};
 use super::types::{Event, InviteId};
 use crate::cause::{Cause, Stage};
 use crate::dialog::Dialog;
-use crate::header::HeaderName;
 use crate::message::Request;
 use crate::resolve::{Hop, Target};
 
@@ -251,9 +250,7 @@ impl Ua {
     }
 }
 
-/// The SDP of a message, if it has one.
+/// The SDP of a message, if it has one. Of an answer it counts even beside a part that is not understood.
 pub(crate) fn sdp_of(headers: &crate::message::Headers, body: &Bytes) -> Option<Bytes> {
-    let content_type = headers.get(&HeaderName::ContentType)?;
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    (media_type.eq_ignore_ascii_case("application/sdp") && !body.is_empty()).then(|| body.clone())
+    crate::message::sdp_of(headers, body).unwrap_or_else(|unknown| unknown.sdp)
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{ALLOW, Ua};
 use crate::header::HeaderName;
+use crate::message::body::{ACCEPT, sdp_of};
 use crate::message::{Method, Request};
 use crate::resolve::Hop;
 use crate::uri::Scheme;
@@ -61,7 +62,7 @@ impl Ua {
 pub(crate) fn capabilities() -> Vec<(HeaderName, String)> {
     vec![
         (HeaderName::Allow, ALLOW.to_owned()),
-        (HeaderName::Accept, "application/sdp".to_owned()),
+        (HeaderName::Accept, ACCEPT.to_owned()),
         (HeaderName::AcceptEncoding, "identity".to_owned()),
     ]
 }
@@ -93,29 +94,10 @@ pub(crate) fn unsupported(request: &Request) -> Option<Unsupported> {
     // 8.2.3: "If there are any bodies whose type (indicated by the Content-Type), language (indicated by the
     // Content-Language) or encoding (indicated by the Content-Encoding) are not understood, and that body part is not
     // optional (as indicated by the Content-Disposition header field), the UAS MUST reject the request with a 415".
-    let optional = headers
-        .get(&HeaderName::ContentDisposition)
-        .is_some_and(|text| {
-            text.to_ascii_lowercase()
-                .replace(' ', "")
-                .contains("handling=optional")
-        });
-    if request.method == Method::Invite && !request.body.is_empty() && !optional {
-        let encoding = headers
-            .get(&HeaderName::ContentEncoding)
-            .unwrap_or("identity");
-        if !encoding.eq_ignore_ascii_case("identity") {
-            return refuse(
-                415,
-                vec![(HeaderName::AcceptEncoding, "identity".to_owned())],
-            );
-        }
-        if !headers.content_type().is_some_and(|kind| kind.is_sdp()) {
-            return refuse(
-                415,
-                vec![(HeaderName::Accept, "application/sdp".to_owned())],
-            );
-        }
+    if request.method == Method::Invite
+        && let Err(unknown) = sdp_of(headers, &request.body)
+    {
+        return refuse(415, vec![unknown.accept()]);
     }
     // 21.4.7: our answer would be SDP, which this caller says it cannot take.
     if request.method == Method::Invite && !accepts_sdp(request) {
