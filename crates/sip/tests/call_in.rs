@@ -421,3 +421,21 @@ fn a_caller_of_rfc_2543() {
         (pbx(), "sip:20001@192.0.2.10")
     );
 }
+
+/// 8.2.6.1: the 100 carries the Timestamp of the INVITE, other answers do not.
+#[test]
+fn trying_carries_the_timestamp() {
+    let mut bench = Bench::new();
+    let (_, contact) = bench.registered();
+    let mut invite = bench.invite_of_peer(contact);
+    invite.headers.push(HeaderName::Timestamp, "54.21");
+    bench.pbx_sends(&invite);
+    let trying = bench.response(100);
+    assert_eq!(trying.headers.get(&HeaderName::Timestamp), Some("54.21"));
+    let Event::Incoming { id, .. } = bench.event() else {
+        panic!("Incoming expected")
+    };
+    bench.act(|ua, now| ua.ring(id, now));
+    let ringing = bench.response(180);
+    assert!(!ringing.headers.has(&HeaderName::Timestamp));
+}

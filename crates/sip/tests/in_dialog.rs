@@ -41,7 +41,7 @@ fn options_200() {
     );
     assert_eq!(
         response.headers.get(&HeaderName::Accept),
-        Some("application/sdp")
+        Some(sip::message::body::ACCEPT)
     );
 }
 
@@ -111,7 +111,7 @@ fn unknown_body_415_and_what_is_known() {
     });
     assert_eq!(
         (response.status, response.headers.get(&HeaderName::Accept)),
-        (415, Some("application/sdp"))
+        (415, Some(sip::message::body::ACCEPT))
     );
     let response = asked("INVITE", |r| {
         with_sdp(&mut r.headers, &mut r.body);

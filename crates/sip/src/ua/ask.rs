@@ -15,8 +15,9 @@ use bytes::Bytes;
 use super::Ua;
 use super::capabilities::{allow, supported_in_dialog};
 use super::client_transactions::{Failure, User};
+use super::events::Event;
 use super::schedule::TransactionId;
-use super::types::{Event, InviteId};
+use super::types::InviteId;
 use super::usage::Bye;
 use crate::cause::{Cause, Side, Stage};
 use crate::header::HeaderName;
@@ -124,7 +125,9 @@ impl Ua {
         if ask.verb.refreshes_target() {
             request.headers.push(HeaderName::Contact, contact);
             request.headers.push(HeaderName::Allow, allow());
-            request.headers.push(HeaderName::Supported, supported_in_dialog());
+            request
+                .headers
+                .push(HeaderName::Supported, supported_in_dialog());
         }
         for (name, value) in &ask.headers {
             request.headers.push(name.clone(), value);
@@ -164,7 +167,9 @@ impl Ua {
         response: &Response,
         now: Instant,
     ) {
-        let Some(sent) = self.usage(id, remote_tag).and_then(|u| u.in_flight.get_mut(&transaction))
+        let Some(sent) = self
+            .usage(id, remote_tag)
+            .and_then(|u| u.in_flight.get_mut(&transaction))
         else {
             return;
         };
@@ -207,7 +212,11 @@ impl Ua {
         transaction: TransactionId,
         challenge: &Response,
     ) -> bool {
-        let Some(hop) = self.clients.get(&transaction).map(|client| client.hop.clone()) else {
+        let Some(hop) = self
+            .clients
+            .get(&transaction)
+            .map(|client| client.hop.clone())
+        else {
             return false;
         };
         self.may_answer_in_dialog(id, challenge, &hop)
@@ -225,7 +234,9 @@ impl Ua {
         failure: &Failure,
         now: Instant,
     ) {
-        let Some(sent) = self.usage(id, remote_tag).and_then(|u| u.in_flight.get_mut(&transaction))
+        let Some(sent) = self
+            .usage(id, remote_tag)
+            .and_then(|u| u.in_flight.get_mut(&transaction))
         else {
             return;
         };
@@ -253,7 +264,13 @@ impl Ua {
     }
 
     /// The transaction of one of our requests in a dialog is gone.
-    pub(crate) fn ask_over(&mut self, id: InviteId, remote_tag: &str, transaction: TransactionId, now: Instant) {
+    pub(crate) fn ask_over(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        transaction: TransactionId,
+        now: Instant,
+    ) {
         if let Some(usage) = self.usage(id, remote_tag)
             && let Some(sent) = usage.in_flight.remove(&transaction)
         {
@@ -268,7 +285,13 @@ impl Ua {
     /// dialog is a 481 (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC SHOULD terminate the
     /// dialog. A UAC SHOULD also terminate a dialog if no response at all is received for the request". The owner hears
     /// of it at once; BYE is on its way.
-    pub(crate) fn dialog_lost(&mut self, id: InviteId, remote_tag: &str, cause: Cause, now: Instant) {
+    pub(crate) fn dialog_lost(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        cause: Cause,
+        now: Instant,
+    ) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
@@ -280,8 +303,16 @@ impl Ua {
     }
 
     /// Why a request in a dialog failed, as its final answer tells.
-    pub(crate) fn refused_in_dialog(&self, id: InviteId, method: &Method, response: &Response) -> Cause {
-        let peer = self.calls.get(&id).map_or("The peer", |call| call.peer.as_str());
+    pub(crate) fn refused_in_dialog(
+        &self,
+        id: InviteId,
+        method: &Method,
+        response: &Response,
+    ) -> Cause {
+        let peer = self
+            .calls
+            .get(&id)
+            .map_or("The peer", |call| call.peer.as_str());
         let status = response.status;
         let reason = response.reason.trim();
         let mut text = format!("{peer} refused the {method} ({status} {reason}).");
@@ -297,8 +328,16 @@ impl Ua {
     }
 
     /// Why a request in a dialog failed that was not answered.
-    pub(crate) fn unanswered_in_dialog(&self, id: InviteId, method: &Method, failure: &Failure) -> Cause {
-        let peer = self.calls.get(&id).map_or("The peer", |call| call.peer.as_str());
+    pub(crate) fn unanswered_in_dialog(
+        &self,
+        id: InviteId,
+        method: &Method,
+        failure: &Failure,
+    ) -> Cause {
+        let peer = self
+            .calls
+            .get(&id)
+            .map_or("The peer", |call| call.peer.as_str());
         match failure {
             Failure::TimedOut => {
                 let seconds = self.config.timers.life().as_secs();

@@ -10,18 +10,19 @@
 //! `Over` means that the last event is out; what is left only finishes its transactions.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::Ua;
 use super::auth::{Auth, Credentials};
+use super::events::Event;
 use super::look_up::Seeker;
-use super::usage::DialogUsage;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{Event, InviteId};
+use super::types::InviteId;
+use super::usage::DialogUsage;
 use crate::cause::{Cause, Stage};
-use crate::message::Request;
+use crate::message::{Headers, Request, sdp_of};
 use crate::resolve::{Hop, Target};
 
 /// Where a call stands.
@@ -207,7 +208,10 @@ impl Ua {
             return;
         }
         let key = (call.call_id.clone(), call.local_tag.clone());
-        let cseqs = call.usages.values().flat_map(|usage| usage.invites.keys().copied());
+        let cseqs = call
+            .usages
+            .values()
+            .flat_map(|usage| usage.invites.keys().copied());
         let answers: Vec<u32> = cseqs.collect();
         for cseq in answers {
             self.schedule.clear_all(Owner::Answer(id, cseq));
@@ -221,7 +225,8 @@ impl Ua {
         if had_dialog {
             // What the peer still sends in a dialog that has ended gets 481 instead of silence.
             let life = self.config.timers.life();
-            self.schedule.set(Owner::Call(id), Alarm::Forget, now + life);
+            self.schedule
+                .set(Owner::Call(id), Alarm::Forget, now + life);
             self.ended.insert(id, key);
         } else {
             self.dialogs.remove(&key);
@@ -271,4 +276,10 @@ impl Ua {
         };
         format!("<sip:{token}@{address}{transport}>")
     }
+}
+
+/// The session description of a message, if it has one. Of an answer it counts even beside a part that is not
+/// understood.
+pub(crate) fn sdp_in(headers: &Headers, body: &Bytes) -> Option<Bytes> {
+    sdp_of(headers, body).unwrap_or_else(|unknown| unknown.sdp)
 }

@@ -6,23 +6,22 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use secrecy::SecretString;
 
+use super::Ua;
 use super::auth::Credentials;
-use super::call::{Call, Direction, Incoming, Phase};
-use super::identity::{identity, name_of};
-use super::schedule::{Alarm, Owner, TransactionId};
-use super::invite_template::own_header;
-use super::server_transactions::connecting_hop;
-use super::server_invite::{InviteKey, Purpose, ServerInvite};
+use super::call::{Call, Direction, Incoming, Phase, sdp_in};
 use super::events::Event;
+use super::identity::{identity, name_of};
+use super::invite_template::own_header;
 use super::modify::Open;
+use super::schedule::{Alarm, Owner, TransactionId};
+use super::server_invite::{InviteKey, Purpose, ServerInvite};
+use super::server_transactions::connecting_hop;
 use super::types::{Account, InviteId, RegistrationId};
 use super::usage::DialogUsage;
-use super::Ua;
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
 use crate::header::{HeaderName, Warning};
 use crate::message::Request;
-use crate::message::body::sdp_in;
 use crate::resolve::{Hop, Target};
 use crate::uri::SipUser;
 
@@ -76,7 +75,10 @@ impl Ua {
         }
         let invite = ServerInvite::new(transaction, Purpose::SetUp, self.config.timers.t1);
         usage.invites.insert(cseq, invite);
-        let expires = request.headers.expires().map(|s| Duration::from_secs(u64::from(s)));
+        let expires = request
+            .headers
+            .expires()
+            .map(|s| Duration::from_secs(u64::from(s)));
         let expires = expires.filter(|expires| *expires < self.ring_limit());
         let key = InviteKey {
             call: id,
@@ -155,13 +157,7 @@ impl Ua {
 
     /// Takes the call: 200 with this SDP, which is empty where a reliable 180 has brought offer and answer already, and
     /// with headers of the application's own. [`Event::Confirmed`] follows when the caller has acknowledged it.
-    pub fn accept(
-        &mut self,
-        id: InviteId,
-        sdp: Bytes,
-        headers: &[(String, String)],
-        now: Instant,
-    ) {
+    pub fn accept(&mut self, id: InviteId, sdp: Bytes, headers: &[(String, String)], now: Instant) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
@@ -193,7 +189,10 @@ impl Ua {
         };
         call.phase = Phase::AwaitingAck;
         self.stop_waiting(id);
-        let key = self.servers.get(&transaction).and_then(|server| server.invite.clone());
+        let key = self
+            .servers
+            .get(&transaction)
+            .and_then(|server| server.invite.clone());
         if let Some(key) = key {
             self.accept_invite(&key, headers, sdp, now);
         }
@@ -260,7 +259,10 @@ impl Ua {
         let (status, text) = if call.incoming().is_some_and(|incoming| incoming.expires) {
             // 13.3.1: "If the timer fires before the UAS has generated a final response ... a 487 (Request Terminated)
             // response" is sent.
-            (487, format!("{peer} did not want to wait any longer (Expires)."))
+            (
+                487,
+                format!("{peer} did not want to wait any longer (Expires)."),
+            )
         } else {
             let seconds = self.ring_limit().as_secs();
             (480, format!("Nobody answered within {seconds} s."))

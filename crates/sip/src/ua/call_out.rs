@@ -7,22 +7,21 @@ use bytes::Bytes;
 
 use super::Ua;
 use super::auth::{Auth, Credentials, Refusal};
-use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase};
+use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, sdp_in};
 use super::client_transactions::{Failure, User};
+use super::events::Event;
 use super::identity::{identity, name_of};
 use super::invite_template::invite_template;
 use super::look_up::Seeker;
-use super::schedule::{Alarm, Owner, TransactionId};
-use super::size::TCP_PATIENCE;
-use super::events::Event;
 use super::modify::Open;
 use super::prack::Reception;
+use super::schedule::{Alarm, Owner, TransactionId};
+use super::size::TCP_PATIENCE;
 use super::types::{Invite, InviteId};
 use super::usage::DialogUsage;
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
 use crate::header::{CSeq, HeaderName};
-use crate::message::body::sdp_in;
 use crate::message::{Method, Response};
 use crate::resolve::Hop;
 use crate::uri::Uri;
@@ -43,7 +42,10 @@ impl Ua {
 
     /// The offer of a call that has been located.
     pub fn offer(&mut self, id: InviteId, sdp: Bytes, now: Instant) {
-        let located = self.calls.get_mut(&id).filter(|call| call.phase == Phase::Located);
+        let located = self
+            .calls
+            .get_mut(&id)
+            .filter(|call| call.phase == Phase::Located);
         let Some(out) = located.and_then(Call::outgoing) else {
             return;
         };
@@ -283,9 +285,7 @@ impl Ua {
             self.tcp_answered(id);
         }
         match (phase, response.status) {
-            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 100) if current => {
-                self.tried(id)
-            }
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 100) if current => self.tried(id),
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 101..=199) if current => {
                 self.progressed(id, &attempt, response, now);
             }

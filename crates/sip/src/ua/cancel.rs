@@ -5,9 +5,10 @@ use std::time::Instant;
 use super::Ua;
 use super::call::{Call, Cancel, Phase};
 use super::client_transactions::User;
+use super::events::Event;
 use super::schedule::{Alarm, Owner, TransactionId};
 use super::server_invite::{InviteKey, Purpose};
-use super::types::{Event, InviteId};
+use super::types::InviteId;
 use crate::cause::{Cause, Side, Stage};
 use crate::header::{CSeq, HeaderName, Reason};
 use crate::message::{Headers, Method, Request};
@@ -152,10 +153,13 @@ impl Ua {
         now: Instant,
     ) {
         let id = key.call;
-        let asked = self.usage(id, &key.remote_tag).and_then(|usage| usage.invites.get(&key.cseq));
+        let asked = self
+            .usage(id, &key.remote_tag)
+            .and_then(|usage| usage.invites.get(&key.cseq));
         let changes = asked.is_some_and(|invite| invite.purpose == Purpose::Change);
         #[cfg(feature = "faults")]
-        let changes = changes && !crate::fault::planted(crate::fault::Fault::ReinviteCancelEndsCall);
+        let changes =
+            changes && !crate::fault::planted(crate::fault::Fault::ReinviteCancelEndsCall);
         if changes {
             return self.refuse_change(key, 487, &[], now);
         }

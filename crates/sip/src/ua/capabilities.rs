@@ -3,7 +3,7 @@
 
 use super::outside::accepts_sdp;
 use crate::header::HeaderName;
-use crate::message::body::{self, UnknownPart};
+use crate::message::body::{ACCEPT, sdp_of};
 use crate::message::{Method, Request};
 use crate::uri::Scheme;
 
@@ -14,19 +14,20 @@ struct Row {
 }
 
 const SDP: &str = "application/sdp";
-const MULTIPART: &str = "multipart/mixed";
+/// The body of a request that makes or answers an offer, alone or in a multipart body.
+const OFFER: &[&str] = &[SDP];
 const SUMMARY: &str = "application/simple-message-summary";
 
 /// Every method that is taken, in the order of Allow. A body type that ends with `/*` stands for all of its kind; no
 /// type at all means that bodies are ignored.
-const TABLE: [Row; 10] = [
-    row(Method::Invite, &[SDP, MULTIPART]),
-    row(Method::Ack, &[SDP, MULTIPART]),
+static TABLE: [Row; 10] = [
+    row(Method::Invite, OFFER),
+    row(Method::Ack, OFFER),
     row(Method::Cancel, &[]),
     row(Method::Bye, &[]),
     row(Method::Options, &[]),
-    row(Method::Prack, &[SDP, MULTIPART]),
-    row(Method::Update, &[SDP, MULTIPART]),
+    row(Method::Prack, OFFER),
+    row(Method::Update, OFFER),
     // The owner of the call decides which of these it knows.
     row(Method::Info, &["*"]),
     row(Method::Message, &["text/*", "message/*", "application/*"]),
@@ -57,9 +58,21 @@ pub(crate) fn supported() -> String {
     EXTENSIONS.join(", ")
 }
 
+/// The value of Supported in a later request: our re-INVITEs are answered without waiting for a person, so they ask for
+/// no reliable provisional answers.
+pub(crate) fn supported_in_dialog() -> String {
+    "timer".to_owned()
+}
+
 /// What this user agent can do (RFC 3261 section 11.2).
 pub(crate) fn capabilities() -> Vec<(HeaderName, String)> {
-    let accept = [SDP, MULTIPART, "application/dtmf-relay", "application/dtmf", "text/plain", SUMMARY];
+    let accept = [
+        ACCEPT,
+        "application/dtmf-relay",
+        "application/dtmf",
+        "text/plain",
+        SUMMARY,
+    ];
     vec![
         (HeaderName::Allow, allow()),
         (HeaderName::Accept, accept.join(", ")),
@@ -77,7 +90,11 @@ pub(crate) fn unsupported(request: &Request) -> Option<Unsupported> {
     // Allowed) response. ... The UAS MUST also add an Allow header field to the 405 (Method Not Allowed) response."
     // A method it does not recognize: 501 (21.5.2).
     let Some(row) = TABLE.iter().find(|row| row.method == request.method) else {
-        let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };
+        let status = if matches!(request.method, Method::Other(_)) {
+            501
+        } else {
+            405
+        };
         return refuse(status, vec![(HeaderName::Allow, allow())]);
     };
     // 8.2.2.1: "If the Request-URI uses a scheme not supported by the UAS, it SHOULD reject the request with a 416".
@@ -87,10 +104,9 @@ pub(crate) fn unsupported(request: &Request) -> Option<Unsupported> {
     // 8.2.2.3: "If a UAS does not understand an option-tag listed in a Require header field, it MUST respond by
     // generating a response with status code 420 (Bad Extension). The UAS MUST add an Unsupported header field, and
     // list in it those options it does not understand".
-    let unknown = |tag: &String| !EXTENSIONS.iter().any(|known| tag.eq_ignore_ascii_case(known));
-    let required: Vec<String> = headers.require().into_iter().filter(unknown).collect();
-    if !required.is_empty() {
-        return refuse(420, vec![(HeaderName::Unsupported, required.join(", "))]);
+    let unknown = headers.require().unknown(&EXTENSIONS);
+    if !unknown.is_empty() {
+        return refuse(420, vec![(HeaderName::Unsupported, unknown.to_string())]);
     }
     if let Some(refusal) = unknown_body(request, row) {
         return Some(refusal);
@@ -107,35 +123,38 @@ pub(crate) fn unsupported(request: &Request) -> Option<Unsupported> {
 /// optional (as indicated by the Content-Disposition header field), the UAS MUST reject the request with a 415".
 fn unknown_body(request: &Request, row: &Row) -> Option<Unsupported> {
     let headers = &request.headers;
-    if request.body.is_empty() || row.bodies.is_empty() || body::is_optional(headers) {
+    if request.body.is_empty() || row.bodies.is_empty() {
         return None;
     }
-    let refuse = |name, value: String| {
+    let refuse = |header| {
         Some(Unsupported {
             status: 415,
-            headers: vec![(name, value)],
+            headers: vec![header],
         })
     };
-    let encoding = headers.get(&HeaderName::ContentEncoding).unwrap_or("identity");
-    if !encoding.eq_ignore_ascii_case("identity") {
-        return refuse(HeaderName::AcceptEncoding, "identity".to_owned());
+    if row.bodies == OFFER {
+        let unknown = sdp_of(headers, &request.body).err()?;
+        return refuse(unknown.accept());
     }
-    let understood = if row.bodies.contains(&SDP) {
-        match body::sdp_of(headers, &request.body) {
-            Ok(_) => true,
-            Err(UnknownPart { .. }) => false,
-        }
-    } else {
-        let kind = headers.get(&HeaderName::ContentType).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        row.bodies.iter().any(|known| match known.strip_suffix('*') {
+    let optional = headers
+        .content_disposition()
+        .is_some_and(|disposition| disposition.optional);
+    let kind = headers.get(&HeaderName::ContentType).unwrap_or_default();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let understood = row
+        .bodies
+        .iter()
+        .any(|known| match known.strip_suffix('*') {
             Some(prefix) => kind.starts_with(prefix),
             None => kind == *known,
-        })
-    };
-    if understood {
-        None
-    } else {
-        refuse(HeaderName::Accept, row.bodies.join(", ").replace("*, ", ""))
+        });
+    if understood || optional {
+        return None;
     }
+    refuse((HeaderName::Accept, row.bodies.join(", ")))
 }

@@ -14,8 +14,9 @@ use std::time::Instant;
 use super::Ua;
 use super::call::Phase;
 use super::client_transactions::User;
+use super::events::Event;
 use super::schedule::TransactionId;
-use super::types::{Event, InviteId};
+use super::types::InviteId;
 use crate::cause::{Cause, Side};
 use crate::resolve::Hop;
 

@@ -221,4 +221,3 @@ pub struct RemoteIdentity {
     /// User-Agent or Server header.
     pub user_agent: Option<String>,
 }
-

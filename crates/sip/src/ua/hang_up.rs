@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::Ua;
 use super::call::{Direction, Phase};
 use super::cancel::own_cancel;
-use super::types::{Event, InviteId};
+use super::events::Event;
+use super::types::InviteId;
 use crate::cause::{Cause, Side, Stage};
 
 impl Ua {

@@ -125,8 +125,8 @@ impl Ua {
             None => {
                 let server = message.credentials.account.next_hop.to_string();
                 let cause = message.last_failure.take();
-                let cause =
-                    cause.unwrap_or_else(|| unreachable_server(&server, "no address is left to try"));
+                let cause = cause
+                    .unwrap_or_else(|| unreachable_server(&server, "no address is left to try"));
                 self.message_done(id, Err(cause));
             }
         }
@@ -137,7 +137,9 @@ impl Ua {
         let Some(message) = self.messages.get_mut(&id) else {
             return;
         };
-        let Some(hop) = message.hop.clone() else { return };
+        let Some(hop) = message.hop.clone() else {
+            return;
+        };
         message.cseq += 1;
         let mut request = message.template.clone();
         let cseq = CSeq {
@@ -198,7 +200,9 @@ impl Ua {
         let server = message.credentials.account.next_hop.to_string();
         message.last_failure = Some(match failure {
             Failure::TimedOut => {
-                let text = format!("The SIP server {server} did not answer the message within {seconds} s.");
+                let text = format!(
+                    "The SIP server {server} did not answer the message within {seconds} s."
+                );
                 Cause::new(408, Stage::Call, Side::Sip, text)
             }
             Failure::Transport(error) => unreachable_server(&server, error),
@@ -221,7 +225,9 @@ impl Ua {
         request: &Request,
     ) {
         let headers = &request.headers;
-        let content_type = headers.get(&HeaderName::ContentType).unwrap_or("text/plain");
+        let content_type = headers
+            .get(&HeaderName::ContentType)
+            .unwrap_or("text/plain");
         self.event(Event::Message {
             request: RequestId(transaction.0),
             call,

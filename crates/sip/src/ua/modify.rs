@@ -17,13 +17,13 @@ use bytes::Bytes;
 
 use super::Ua;
 use super::ask::{Ask, Verb};
-use super::call::{Direction, Phase};
+use super::call::{Direction, Phase, sdp_in};
 use super::client_transactions::Failure;
+use super::events::Event;
 use super::schedule::{Alarm, Owner, TransactionId};
 use super::server_invite::{InviteKey, Purpose, ServerInvite};
-use super::types::{Event, InviteId, RequestId};
+use super::types::{InviteId, RequestId};
 use crate::header::HeaderName;
-use crate::message::body::sdp_in;
 use crate::message::{Method, Request, Response};
 
 /// Glare is resolved at the first or second try; a peer that answers 491 for ever is no glare.
@@ -175,7 +175,8 @@ impl Ua {
     ) {
         if self.main_usage_is(id, remote_tag) && self.client_open(transaction) {
             let at = now + self.config.timers.life();
-            self.schedule.hasten(Owner::Call(id), Alarm::ReInviteGivenUp, at);
+            self.schedule
+                .hasten(Owner::Call(id), Alarm::ReInviteGivenUp, at);
         }
     }
 
@@ -184,7 +185,9 @@ impl Ua {
         let Some(tag) = self.calls.get(&id).and_then(|call| call.main.clone()) else {
             return;
         };
-        let Some(usage) = self.usage(id, &tag) else { return };
+        let Some(usage) = self.usage(id, &tag) else {
+            return;
+        };
         let open = usage
             .in_flight
             .iter()
@@ -194,7 +197,8 @@ impl Ua {
         };
         if self.cancel_client(transaction, now) {
             let at = now + self.config.timers.life();
-            self.schedule.set(Owner::Call(id), Alarm::ReInviteGivenUp, at);
+            self.schedule
+                .set(Owner::Call(id), Alarm::ReInviteGivenUp, at);
         } else {
             self.ask_failed(id, &tag, transaction, &Failure::TimedOut, now);
             self.drop_client(transaction, now);
@@ -226,6 +230,7 @@ impl Ua {
             return;
         }
         let refresh = usage.offers.proposed == usage.offers.local_sdp;
+        let may_wait = usage.offers.glares < MAX_GLARES;
         usage.offers.open = Open::None;
         usage.offers.modify = Modify::Idle;
         match response.status {
@@ -244,15 +249,18 @@ impl Ua {
                 return self.send_re_invite(id, remote_tag, sdp, now);
             }
             // 14.1: "If a UAC receives a 491 response to a re-INVITE, it SHOULD start a timer".
-            491 if usage.offers.glares < MAX_GLARES => {
+            491 if may_wait => {
                 let wait = self.glare_wait(id);
                 return self.wait_for_glare(id, remote_tag, refresh, wait, now);
             }
             // 14.2: "A UAS that receives a second INVITE before it sends the final response to a first INVITE ... MUST
             // return a 500 (Server Internal Error) response to the second INVITE and MUST include a Retry-After header
             // field with a randomly chosen value of between 0 and 10 seconds."
-            500 if usage.offers.glares < MAX_GLARES && response.headers.retry_after().is_some() => {
-                let seconds = response.headers.retry_after().map_or(0, |after| after.seconds);
+            500 if may_wait && response.headers.retry_after().is_some() => {
+                let seconds = response
+                    .headers
+                    .retry_after()
+                    .map_or(0, |after| after.seconds);
                 let wait = Duration::from_secs(u64::from(seconds)).min(MAX_RETRY_AFTER);
                 return self.wait_for_glare(id, remote_tag, refresh, wait, now);
             }
@@ -261,7 +269,9 @@ impl Ua {
                 return self.dialog_lost(id, remote_tag, cause, now);
             }
             _ => {
-                usage.offers.glares = 0;
+                if let Some(usage) = self.usage(id, remote_tag) {
+                    usage.offers.glares = 0;
+                }
                 let cause = self.refused_in_dialog(id, &Method::Invite, response);
                 if refresh {
                     self.refresh_refused(id, remote_tag, now);
@@ -453,7 +463,11 @@ impl Ua {
         if !sdp.is_empty() {
             headers.push((HeaderName::ContentType, "application/sdp".to_owned()));
         }
-        if let Some(request) = self.servers.get(&transaction).map(|s| s.request.headers.clone()) {
+        if let Some(request) = self
+            .servers
+            .get(&transaction)
+            .map(|s| s.request.headers.clone())
+        {
             self.refresh_target(id, remote_tag, &request);
         }
         if let Some(usage) = self.usage(id, remote_tag) {
@@ -470,7 +484,11 @@ impl Ua {
         transaction: TransactionId,
         sdp: Option<Bytes>,
     ) {
-        let Some(from) = self.servers.get(&transaction).map(|server| server.hop.clone()) else {
+        let Some(from) = self
+            .servers
+            .get(&transaction)
+            .map(|server| server.hop.clone())
+        else {
             return;
         };
         self.event(Event::Offered {

@@ -60,7 +60,11 @@ impl Ua {
             return Some(id);
         }
         let user = request.uri.user.as_deref().unwrap_or_default();
-        let domain = request.headers.to().map(|to| to.uri.host.to_string()).unwrap_or_default();
+        let domain = request
+            .headers
+            .to()
+            .map(|to| to.uri.host.to_string())
+            .unwrap_or_default();
         let named = |r: &Registration| {
             let calls_own = r.hops.iter().any(|hop| hop.addr.ip() == from.addr.ip());
             r.account.user.as_str() == user && (calls_own || self.is_listed(from))
@@ -91,7 +95,10 @@ impl Ua {
         request: &Request,
         now: Instant,
     ) {
-        let summary = request.headers.event().is_ok_and(|event| event.is_of("message-summary"));
+        let summary = request
+            .headers
+            .event()
+            .is_ok_and(|event| event.is_of("message-summary"));
         if !summary {
             // RFC 6665 section 8.2.2: 489 Bad Event carries Allow-Events.
             let events = vec![(HeaderName::AllowEvents, "message-summary".to_owned())];

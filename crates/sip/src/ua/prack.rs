@@ -12,13 +12,13 @@ use bytes::Bytes;
 
 use super::Ua;
 use super::ask::{Ask, Verb};
-use super::call::{Call, Phase};
+use super::call::{Call, Phase, sdp_in};
+use super::events::Event;
 use super::modify::Open;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{Event, InviteId};
+use super::types::InviteId;
 use crate::cause::{Cause, Side, Stage};
 use crate::header::{CSeq, HeaderName, RAck, RSeq};
-use crate::message::body::sdp_in;
 use crate::message::{Headers, Method, Request, Response};
 
 /// Reliable provisional answers received in one early dialog.
@@ -78,15 +78,18 @@ impl Ua {
         let Some(usage) = self.usage(id, remote_tag) else {
             return Reception::Taken;
         };
-        let (true, Ok(RSeq { number })) =
-            (is_reliable(&response.headers), response.headers.rseq())
+        let (true, Ok(RSeq { number })) = (is_reliable(&response.headers), response.headers.rseq())
         else {
             return Reception::Taken;
         };
         // Section 4: "the UAC MUST maintain a sequence number that indicates the most recently received in-order reliable
         // provisional response for the initial request. ... If the RSeq in the response is not one higher than that
         // sequence number, it MUST NOT be acknowledged with a PRACK, and MUST NOT be processed further by the UAC."
-        if usage.reliable.last.is_some_and(|last| number != last.wrapping_add(1)) {
+        if usage
+            .reliable
+            .last
+            .is_some_and(|last| number != last.wrapping_add(1))
+        {
             return Reception::Passed;
         }
         usage.reliable.last = Some(number);
@@ -136,7 +139,9 @@ impl Ua {
         let Some(tag) = self.calls.get(&id).and_then(|call| call.main.clone()) else {
             return;
         };
-        let Some(usage) = self.usage(id, &tag) else { return };
+        let Some(usage) = self.usage(id, &tag) else {
+            return;
+        };
         let provisionals = &mut usage.provisionals;
         if provisionals.open.is_some() {
             // Section 3: "The UAS MUST NOT send a second reliable provisional response until the first is acknowledged."
@@ -183,7 +188,11 @@ impl Ua {
         let Some(usage) = self.usage(id, &tag) else {
             return false;
         };
-        let waits = usage.provisionals.open.as_ref().is_some_and(|open| open.has_sdp);
+        let waits = usage
+            .provisionals
+            .open
+            .as_ref()
+            .is_some_and(|open| open.has_sdp);
         if waits {
             usage.provisionals.accept = Some((sdp.clone(), headers.to_vec()));
         }
@@ -192,7 +201,8 @@ impl Ua {
 
     /// A final answer is out: no provisional one is repeated any more.
     pub(crate) fn stop_provisionals(&mut self, id: InviteId) {
-        self.schedule.clear(Owner::Call(id), Alarm::ProvisionalAgain);
+        self.schedule
+            .clear(Owner::Call(id), Alarm::ProvisionalAgain);
         self.schedule.clear(Owner::Call(id), Alarm::NoPrack);
     }
 
@@ -200,7 +210,9 @@ impl Ua {
         let Some(tag) = self.calls.get(&id).and_then(|call| call.main.clone()) else {
             return;
         };
-        let Some(open) = self.usage(id, &tag).and_then(|usage| usage.provisionals.open.as_mut())
+        let Some(open) = self
+            .usage(id, &tag)
+            .and_then(|usage| usage.provisionals.open.as_mut())
         else {
             return;
         };
@@ -279,8 +291,17 @@ impl Ua {
     }
 
     /// What waited for the PRACK goes out.
-    pub(crate) fn provisional_acknowledged(&mut self, id: InviteId, remote_tag: &str, now: Instant) {
-        let Some(call) = self.calls.get(&id).filter(|call| call.phase == Phase::Alerting) else {
+    pub(crate) fn provisional_acknowledged(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        now: Instant,
+    ) {
+        let Some(call) = self
+            .calls
+            .get(&id)
+            .filter(|call| call.phase == Phase::Alerting)
+        else {
             return;
         };
         let ringing = match &call.side {

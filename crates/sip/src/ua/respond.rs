@@ -23,7 +23,11 @@ impl Ua {
         now: Instant,
     ) {
         let transaction = TransactionId(request.0);
-        let Some(server) = self.servers.get(&transaction).filter(|server| server.open()) else {
+        let Some(server) = self
+            .servers
+            .get(&transaction)
+            .filter(|server| server.open())
+        else {
             return;
         };
         let accepted = (200..300).contains(&status);
@@ -58,7 +62,9 @@ impl Ua {
         self.accept_invite(key, headers, sdp, now);
         #[cfg(feature = "faults")]
         if crate::fault::planted(crate::fault::Fault::OfferAnsweredTwice)
-            && let Some(invite) = self.usage(key.call, &key.remote_tag).and_then(|u| u.invites.get(&key.cseq))
+            && let Some(invite) = self
+                .usage(key.call, &key.remote_tag)
+                .and_then(|u| u.invites.get(&key.cseq))
         {
             let transaction = invite.transaction;
             self.answer_against_the_rules(transaction, 488);

@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::Ua;
-use super::call::Phase;
+use super::call::{Phase, sdp_in};
 use super::capabilities::{allow, supported};
+use super::events::Event;
 use super::modify::Open;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{Event, InviteId};
+use super::types::InviteId;
 use super::usage::DialogUsage;
 use crate::cause::{Cause, Side, Stage};
 use crate::header::HeaderName;
 use crate::message::Request;
-use crate::message::body::sdp_in;
 
 /// One INVITE of the peer until its ACK.
 #[derive(Clone, Debug)]
@@ -74,7 +74,11 @@ impl Ua {
         sdp: Bytes,
         now: Instant,
     ) {
-        let InviteKey { call, remote_tag, cseq } = key;
+        let InviteKey {
+            call,
+            remote_tag,
+            cseq,
+        } = key;
         let (t1, life) = (self.config.timers.t1, self.config.timers.life());
         let Some(usage) = self.usage(*call, remote_tag) else {
             return;
@@ -91,7 +95,11 @@ impl Ua {
         if !sdp.is_empty() {
             headers.push((HeaderName::ContentType, "application/sdp".to_owned()));
         }
-        if let Some(request) = self.servers.get(&transaction).map(|s| s.request.headers.clone()) {
+        if let Some(request) = self
+            .servers
+            .get(&transaction)
+            .map(|s| s.request.headers.clone())
+        {
             self.refresh_target(*call, remote_tag, &request);
         }
         let Some(usage) = self.usage(*call, remote_tag) else {
@@ -147,7 +155,11 @@ impl Ua {
         };
         for cseq in pending {
             let remote_tag = remote_tag.to_owned();
-            let key = InviteKey { call: id, remote_tag, cseq };
+            let key = InviteKey {
+                call: id,
+                remote_tag,
+                cseq,
+            };
             self.refuse_change(&key, 487, &[], now);
         }
         // An UPDATE or PRACK whose offer is still with the owner of the call.
@@ -224,7 +236,11 @@ impl Ua {
         let Some(usage) = self.usage(id, &remote_tag) else {
             return;
         };
-        if !usage.invites.get(&cseq).is_some_and(|invite| invite.answered) {
+        if !usage
+            .invites
+            .get(&cseq)
+            .is_some_and(|invite| invite.answered)
+        {
             return;
         }
         let Some(invite) = usage.invites.remove(&cseq) else {
@@ -277,13 +293,24 @@ impl Ua {
     }
 
     /// The transaction of an INVITE of the peer is gone.
-    pub(crate) fn invite_server_over(&mut self, key: &InviteKey, transaction: TransactionId, now: Instant) {
+    pub(crate) fn invite_server_over(
+        &mut self,
+        key: &InviteKey,
+        transaction: TransactionId,
+        now: Instant,
+    ) {
         if let Some(usage) = self.usage(key.call, &key.remote_tag)
-            && usage.invites.get(&key.cseq).is_some_and(|invite| !invite.answered)
+            && usage
+                .invites
+                .get(&key.cseq)
+                .is_some_and(|invite| !invite.answered)
         {
             usage.invites.remove(&key.cseq);
         }
-        if let Some(incoming) = self.calls.get_mut(&key.call).and_then(|call| call.incoming())
+        if let Some(incoming) = self
+            .calls
+            .get_mut(&key.call)
+            .and_then(|call| call.incoming())
             && incoming.server == Some(transaction)
         {
             incoming.server = None;

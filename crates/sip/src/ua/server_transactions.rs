@@ -247,6 +247,11 @@ pub(crate) fn response_to(request: &Headers, status: u16, reason: &str, tag: &st
     }
     headers.copy(&HeaderName::CallId, request);
     headers.copy(&HeaderName::CSeq, request);
+    if status == 100 {
+        // 8.2.6.1: "When a 100 (Trying) response is generated, any Timestamp header field present in the request MUST be
+        // copied into this 100 (Trying) response." It goes out at once, so that there is no delay to add.
+        headers.copy(&HeaderName::Timestamp, request);
+    }
     Response {
         status,
         reason: reason.to_owned(),

@@ -72,7 +72,12 @@ impl Ua {
     }
 
     /// The same within a dialog; the next request asks for it.
-    pub(crate) fn interval_raised(&mut self, id: InviteId, remote_tag: &str, response: &Response) -> bool {
+    pub(crate) fn interval_raised(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        response: &Response,
+    ) -> bool {
         let Some(usage) = self.usage(id, remote_tag) else {
             return false;
         };
@@ -88,7 +93,11 @@ impl Ua {
     }
 
     /// What a re-INVITE or UPDATE of ours says of the timer that runs. 7.4: the roles stay as they are.
-    pub(crate) fn timer_headers(&mut self, id: InviteId, remote_tag: &str) -> Vec<(HeaderName, String)> {
+    pub(crate) fn timer_headers(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+    ) -> Vec<(HeaderName, String)> {
         let own_min = self.min_se_s();
         let Some(usage) = self.usage(id, remote_tag) else {
             return Vec::new();
@@ -143,7 +152,10 @@ impl Ua {
         now: Instant,
     ) -> Vec<(HeaderName, String)> {
         let (own, own_min) = (seconds(self.config.session_expires), self.min_se_s());
-        let request = self.servers.get(&transaction).map(|server| server.request.headers.clone());
+        let request = self
+            .servers
+            .get(&transaction)
+            .map(|server| server.request.headers.clone());
         let Some((usage, request)) = self.usage(id, remote_tag).zip(request) else {
             return Vec::new();
         };
@@ -190,8 +202,12 @@ impl Ua {
     ) -> Option<(u16, Vec<(HeaderName, String)>)> {
         let asked = request.headers.session_expires()?.seconds;
         let min = self.min_se_s();
-        (asked < min && request.headers.supported().has("timer"))
-            .then(|| (422, vec![(HeaderName::MinSe, MinSe { seconds: min }.to_string())]))
+        (asked < min && request.headers.supported().has("timer")).then(|| {
+            (
+                422,
+                vec![(HeaderName::MinSe, MinSe { seconds: min }.to_string())],
+            )
+        })
     }
 
     /// Sets the alarms of the timer anew.
@@ -221,7 +237,8 @@ impl Ua {
         self.schedule.set(owner, Alarm::SessionExpires, expires_at);
         if refreshes {
             // Section 7.2: "it is RECOMMENDED that the refresh be sent once half the session interval has elapsed."
-            self.schedule.set(owner, Alarm::SessionRefresh, now + interval / 2);
+            self.schedule
+                .set(owner, Alarm::SessionRefresh, now + interval / 2);
         }
     }
 
@@ -230,11 +247,17 @@ impl Ua {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        let Some(tag) = call.main.clone().filter(|_| call.phase == Phase::Established) else {
+        let Some(tag) = call
+            .main
+            .clone()
+            .filter(|_| call.phase == Phase::Established)
+        else {
             return;
         };
         let headers = self.timer_headers(id, &tag);
-        let Some(usage) = self.usage(id, &tag) else { return };
+        let Some(usage) = self.usage(id, &tag) else {
+            return;
+        };
         if usage.peer.allows(&Method::Update) && !usage.timer.without_update {
             let mut update = Ask::new(Verb::Update);
             update.headers = headers;
@@ -310,10 +333,17 @@ impl Ua {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
-        let Some(tag) = call.main.clone().filter(|_| call.phase == Phase::Established) else {
+        let Some(tag) = call
+            .main
+            .clone()
+            .filter(|_| call.phase == Phase::Established)
+        else {
             return;
         };
-        let interval_s = call.usages.get(&tag).map_or(0, |usage| usage.timer.interval_s);
+        let interval_s = call
+            .usages
+            .get(&tag)
+            .map_or(0, |usage| usage.timer.interval_s);
         let text = format!(
             "{} has not refreshed the session within {interval_s} s; it seems to be gone.",
             call.peer

@@ -21,7 +21,7 @@ use super::server_invite::ServerInvite;
 use super::session_timer::SessionTimer;
 use super::types::InviteId;
 use crate::dialog::Dialog;
-use crate::header::HeaderName;
+use crate::header::{HeaderName, Methods};
 use crate::message::{Headers, Method, Request, Response};
 use crate::resolve::{Hop, Target, Transport};
 use crate::uri::{Host, Scheme, Uri};
@@ -57,28 +57,19 @@ pub(crate) struct DialogUsage {
 /// What the peer has said that it can do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
-    allow: Vec<String>,
-    supported: Vec<String>,
+    allow: Methods,
 }
 
 impl Peer {
-    /// Takes note of Allow and Supported; a message without them changes nothing.
+    /// Takes note of Allow; a message without it changes nothing.
     pub(crate) fn learn(&mut self, headers: &Headers) {
-        let (allow, supported) = (headers.allow(), headers.supported());
-        if !allow.is_empty() {
+        if let Some(allow) = headers.allow() {
             self.allow = allow;
-        }
-        if headers.has(&HeaderName::Supported) {
-            self.supported = supported;
         }
     }
 
     pub(crate) fn allows(&self, method: &Method) -> bool {
-        self.allow.iter().any(|name| name == method.as_str())
-    }
-
-    pub(crate) fn supports(&self, extension: &str) -> bool {
-        self.supported.iter().any(|name| name.eq_ignore_ascii_case(extension))
+        self.allow.has(method)
     }
 }
 
@@ -214,8 +205,10 @@ impl Ua {
         // contain the same credentials as the INVITE."
         let cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
         let mut ack = usage.dialog.ack(cseq);
-        ack.headers.copy(&HeaderName::Authorization, &invite.headers);
-        ack.headers.copy(&HeaderName::ProxyAuthorization, &invite.headers);
+        ack.headers
+            .copy(&HeaderName::Authorization, &invite.headers);
+        ack.headers
+            .copy(&HeaderName::ProxyAuthorization, &invite.headers);
         usage.acks.insert(cseq, Ack::Waiting(ack));
         self.advance_usage(id, remote_tag, now);
     }
@@ -223,7 +216,9 @@ impl Ua {
     /// A 2xx came again. 13.2.2.4: "Once the ACK has been constructed ... the ACK MUST be passed to the client transport
     /// every time a retransmission of the 2xx final response that triggered the ACK arrives".
     pub(crate) fn acknowledge_again(&mut self, id: InviteId, remote_tag: &str, cseq: u32) {
-        let ack = self.usage(id, remote_tag).and_then(|usage| usage.acks.get(&cseq));
+        let ack = self
+            .usage(id, remote_tag)
+            .and_then(|usage| usage.acks.get(&cseq));
         if let Some(Ack::Sent(hop, bytes)) = ack {
             let (hop, bytes) = (hop.clone(), bytes.clone());
             self.transmit(&hop, bytes);
@@ -283,7 +278,10 @@ impl Ua {
             usage.path = Path::Known(hop.clone());
         }
         self.send_acks(id, remote_tag, &hop);
-        while let Some(ask) = self.usage(id, remote_tag).and_then(|usage| usage.queue.pop_front()) {
+        while let Some(ask) = self
+            .usage(id, remote_tag)
+            .and_then(|usage| usage.queue.pop_front())
+        {
             self.send_ask(id, remote_tag, &hop, ask, now);
         }
     }
@@ -308,7 +306,9 @@ impl Ua {
                 request.headers.remove(&HeaderName::Authorization);
                 request.headers.remove(&HeaderName::ProxyAuthorization);
             }
-            request.headers.insert_first(HeaderName::Via, via.to_string());
+            request
+                .headers
+                .insert_first(HeaderName::Via, via.to_string());
             request.headers.push(HeaderName::UserAgent, agent);
             let bytes = request.to_bytes();
             *ack = Ack::Sent(hop.clone(), bytes.clone());
