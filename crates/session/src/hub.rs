@@ -401,6 +401,22 @@ impl Hub {
             }
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),
+            // Sessions do not know these yet: each request still gets its one final answer.
+            Event::Offered { request, .. } => {
+                return self.ua.respond(request, 488, &[], Bytes::new(), now);
+            }
+            Event::Info { request, .. } => {
+                return self.ua.respond(request, 415, &[], Bytes::new(), now);
+            }
+            Event::Message { request, .. } | Event::MessageSummary { request, .. } => {
+                return self.ua.respond(request, 480, &[], Bytes::new(), now);
+            }
+            Event::OfferDue { .. }
+            | Event::OfferAnswered { .. }
+            | Event::OfferRefused { .. }
+            | Event::EarlyDialogEnded { .. }
+            | Event::InfoDone { .. }
+            | Event::MessageSent { .. } => return,
             Event::Located { id, .. }
             | Event::Trying { id }
             | Event::Progress { id, .. }
@@ -510,10 +526,10 @@ impl Hub {
                     self.ua.offer(invite, sdp, now);
                 }
             }
-            Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, now)),
+            Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, None, now)),
             Effect::Accept(sdp) => {
                 if let Some(invite) = invite {
-                    self.ua.accept(invite, sdp, now);
+                    self.ua.accept(invite, sdp, &[], now);
                 }
             }
             Effect::Reject(status, reason) => {

@@ -76,8 +76,8 @@ impl Dialog {
         }
     }
 
-    /// A 2xx confirms this early dialog of a caller (RFC 3261 section 13.2.2.4).
-    pub fn confirm(&mut self, response: &Response) {
+    /// A 2xx to this INVITE confirms the early dialog of a caller (RFC 3261 section 13.2.2.4).
+    pub fn confirm(&mut self, invite: &Request, response: &Response) {
         // 13.2.2.4: "If the dialog identifier in the 2xx response matches the dialog identifier of an existing dialog, the
         // dialog MUST be transitioned to the "confirmed" state, and the route set for the dialog MUST be recomputed based
         // on the 2xx response using the procedures of Section 12.2.1.2." "Note that the only piece of state that is
@@ -86,6 +86,9 @@ impl Dialog {
         let mut route_set = response.headers.record_routes().unwrap_or_default();
         route_set.reverse();
         self.route_set = route_set;
+        // The dialog may stem from a 18x to an earlier INVITE, which was then challenged.
+        let invite_cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
+        self.local_cseq = self.local_cseq.max(invite_cseq);
         self.refresh_target(&response.headers);
     }
 

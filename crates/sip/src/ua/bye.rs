@@ -28,6 +28,7 @@ impl Ua {
         usage.bye = Bye::Said;
         // What has not gone out by now is of no use any more.
         usage.queue.clear();
+        self.refuse_pending(id, remote_tag, now);
         let mut bye = Ask::new(Verb::Bye);
         if let Some(reason) = reason {
             bye = bye.with_header(HeaderName::Reason, reason);
@@ -78,6 +79,23 @@ impl Ua {
     ) {
         self.answer_plain(transaction, 200, now);
         self.refuse_pending(id, remote_tag, now);
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let early = call.outgoing().is_some()
+            && call
+                .usages
+                .get(remote_tag)
+                .is_some_and(|usage| !usage.confirmed);
+        if early {
+            // A callee may not say BYE before its 2xx (section 15). One that does has ended its early dialog, as with 199.
+            call.usages.remove(remote_tag);
+            if call.phase == Phase::Ringing {
+                let remote_tag = remote_tag.to_owned();
+                self.event(Event::EarlyDialogEnded { id, remote_tag });
+            }
+            return self.sweep(id, now);
+        }
         self.bye_received(id, remote_tag);
         let Some(call) = self.calls.get(&id) else {
             return;

@@ -193,7 +193,12 @@ impl Ua {
             return;
         }
         call.phase = Phase::Over;
+        let tags: Vec<String> = call.usages.keys().cloned().collect();
+        for tag in tags {
+            self.forget_answers(id, &tag);
+        }
         self.stop_waiting(id);
+        self.stop_changing(id);
         self.forget_look_ups(|seeker| *seeker == Seeker::Call(id));
         self.event(event);
         self.sweep(id, now);
@@ -221,7 +226,7 @@ impl Ua {
         let had_dialog = self
             .calls
             .remove(&id)
-            .is_some_and(|call| !call.usages.is_empty());
+            .is_some_and(|call| call.usages.values().any(|usage| usage.confirmed));
         if had_dialog {
             // What the peer still sends in a dialog that has ended gets 481 instead of silence.
             let life = self.config.timers.life();

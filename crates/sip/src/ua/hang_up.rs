@@ -7,6 +7,7 @@ use super::call::{Direction, Phase};
 use super::cancel::own_cancel;
 use super::events::Event;
 use super::types::InviteId;
+use super::usage::Bye;
 use crate::cause::{Cause, Side, Stage};
 
 impl Ua {
@@ -79,9 +80,16 @@ impl Ua {
             return;
         };
         call.phase = Phase::Leaving;
-        if let Some(remote_tag) = call.main.clone() {
-            self.say_bye(id, &remote_tag, reason, now);
+        let Some(remote_tag) = call.main.clone() else {
+            return;
+        };
+        if self
+            .usage(id, &remote_tag)
+            .is_some_and(|usage| usage.bye == Bye::Done)
+        {
+            return self.left(id, &remote_tag, now);
         }
+        self.say_bye(id, &remote_tag, reason, now);
     }
 }
 

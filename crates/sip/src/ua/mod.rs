@@ -150,7 +150,7 @@ impl Ua {
                 (Owner::Answer(id, cseq), _) => self.answer_unconfirmed(id, cseq, now),
                 (Owner::Registration(id), alarm) => self.registration_alarm(id, alarm, now),
                 (Owner::LookUp(id), _) => self.look_up_expired(id, now),
-                (Owner::Client(_) | Owner::Server(_) | Owner::Message(_), _) => {}
+                (Owner::Client(_) | Owner::Server(_), _) => {}
             }
         }
     }

@@ -408,7 +408,6 @@ impl Ua {
         if let Some(server) = self.servers.get_mut(&transaction) {
             server.invite = Some(key);
         }
-        self.answer_plain(transaction, 100, now);
         self.offered(id, remote_tag, transaction, sdp);
     }
 
@@ -508,6 +507,13 @@ impl Ua {
             headers.push((HeaderName::RetryAfter, seconds.to_string()));
         }
         self.answer(transaction, status, &headers, Bytes::new(), now);
+    }
+
+    /// A call that is over is neither changed nor refreshed; a re-INVITE that is open still gets its CANCEL.
+    pub(crate) fn stop_changing(&mut self, id: InviteId) {
+        for alarm in [Alarm::Glare, Alarm::SessionRefresh, Alarm::SessionExpires] {
+            self.schedule.clear(Owner::Call(id), alarm);
+        }
     }
 
     pub(crate) fn main_usage_is(&self, id: InviteId, remote_tag: &str) -> bool {

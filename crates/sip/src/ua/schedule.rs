@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::types::{InviteId, MessageId, RegistrationId, ResolveId};
+use super::types::{InviteId, RegistrationId, ResolveId};
 use crate::transaction::timer::Timer;
 
 /// A transaction of this user agent.
@@ -19,7 +19,6 @@ pub(crate) enum Owner {
     /// The 2xx to an INVITE of the peer in this call, by CSeq number.
     Answer(InviteId, u32),
     Registration(RegistrationId),
-    Message(MessageId),
     LookUp(ResolveId),
 }
 

@@ -162,9 +162,21 @@ impl Ua {
             };
             self.refuse_change(&key, 487, &[], now);
         }
+        self.forget_answers(id, remote_tag);
         // An UPDATE or PRACK whose offer is still with the owner of the call.
         if let Some(transaction) = open.filter(|id| self.answerable(*id)) {
             self.answer_plain(transaction, 487, now);
+        }
+    }
+
+    /// The dialog is over: no 2xx is repeated in it, and no ACK is waited for.
+    pub(crate) fn forget_answers(&mut self, id: InviteId, remote_tag: &str) {
+        let Some(usage) = self.usage(id, remote_tag) else {
+            return;
+        };
+        let answered = usage.invites.extract_if(.., |_, invite| invite.answered);
+        for cseq in answered.map(|(cseq, _)| cseq).collect::<Vec<_>>() {
+            self.schedule.clear_all(Owner::Answer(id, cseq));
         }
     }
 

@@ -74,6 +74,25 @@ pub struct UaConfig {
     pub decline_code: u16,
 }
 
+/// No address and no trusted source; everything else as the settings have it by default.
+impl Default for UaConfig {
+    fn default() -> Self {
+        Self {
+            contacts: Vec::new(),
+            user_agent: "Ringdown".to_owned(),
+            timers: Timers::default(),
+            no_answer_timeout: Duration::from_secs(60),
+            trying_timeout: Duration::from_secs(180),
+            session_expires: Duration::from_secs(1800),
+            min_se: Duration::from_secs(90),
+            auth_after_progress: false,
+            targets: TargetPolicy::default(),
+            trusted: Vec::new(),
+            decline_code: 486,
+        }
+    }
+}
+
 /// A SIP account: who we are at which server.
 #[derive(Clone, Debug)]
 pub struct Account {

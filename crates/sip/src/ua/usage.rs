@@ -133,14 +133,6 @@ impl DialogUsage {
         self.bye == Bye::None
     }
 
-    /// The hop of its requests, once it is known.
-    pub(crate) fn hop(&self) -> Option<&Hop> {
-        match &self.path {
-            Path::Known(hop) => Some(hop),
-            Path::Unknown | Path::LookingUp => None,
-        }
-    }
-
     /// The ACK with this number will not be asked for again.
     pub(crate) fn forget_ack(&mut self, cseq: u32) {
         self.acks.remove(&cseq);
@@ -177,7 +169,7 @@ impl Ua {
         if crate::fault::planted(crate::fault::Fault::CseqReset) {
             usage.dialog = Dialog::of_caller(invite, response);
         }
-        usage.dialog.confirm(response);
+        usage.dialog.confirm(invite, response);
         usage.confirmed = true;
         usage.peer.learn(&response.headers);
         usage.path = if lost {
