@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Ua;
-use super::auth::{Auth, Credentials, Refusal};
+use super::auth::{Auth, Credentials, When};
 use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, sdp_of};
 use super::client_transactions::{Failure, User};
 use super::identity::{identity, name_of};
@@ -72,6 +72,7 @@ impl Ua {
             .registrations
             .values()
             .find(|r| r.is_of(&invite.account));
+        let realms = registered.map(|r| r.realms.clone()).unwrap_or_default();
         let token = registered.map(|r| r.token.clone());
         let token = token.unwrap_or_else(|| self.random_hex(128));
         let (template, problem) = invite_template(remote_target, &invite, &call_id, &local_tag);
@@ -82,7 +83,10 @@ impl Ua {
             local_tag: local_tag.clone(),
             token,
             peer: name_of(&invite.callee),
-            credentials: Credentials::new(invite.account, Vec::new()),
+            credentials: Credentials {
+                realms,
+                ..Credentials::new(invite.account, Vec::new())
+            },
             next_hop: Some(target.clone()),
             forks: BTreeMap::new(),
             main: None,
@@ -195,8 +199,9 @@ impl Ua {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let account = call.credentials.account.clone();
-        let Some(out) = call.outgoing() else { return };
+        let Direction::Out(out) = &mut call.side else {
+            return;
+        };
         out.cseq += 1;
         let mut request = out.template.clone();
         request.headers.push(
@@ -207,7 +212,8 @@ impl Ua {
             },
         );
         request.headers.push(HeaderName::Contact, contact);
-        out.auth.authorize(&mut request, &account, &mut self.rng);
+        call.credentials
+            .authorize(&out.auth, &mut request, hop, &mut self.rng);
         let patience = self.config.timers.life();
         let Some(transaction) = self.start_client(request, hop, User::Invite(id), patience, now)
         else {
@@ -221,6 +227,7 @@ impl Ua {
             hop: hop.clone(),
             invite,
             provisional: false,
+            progressed: false,
             cancel: Cancel::Unwanted,
         };
         if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) {
@@ -268,6 +275,7 @@ impl Ua {
             return;
         };
         attempt.provisional |= response.status < 200;
+        attempt.progressed |= (101..200).contains(&response.status);
         let attempt = attempt.clone();
         if current {
             self.tcp_answered(id);
@@ -283,7 +291,7 @@ impl Ua {
                 self.picked_up(id, &attempt, response, now);
             }
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 401 | 407) if current => {
-                self.invite_challenged(id, &attempt.hop, response, now);
+                self.invite_challenged(id, &attempt, response, now);
             }
             // RFC 3263 section 4.3: a 503 is a failure of that target; the next one is tried.
             (Phase::Calling | Phase::Proceeding, 503) if current => {
@@ -435,24 +443,33 @@ impl Ua {
         self.say_bye(id, &remote_tag, reason, now);
     }
 
-    fn invite_challenged(&mut self, id: InviteId, hop: &Hop, response: &Response, now: Instant) {
+    fn invite_challenged(
+        &mut self,
+        id: InviteId,
+        attempt: &Attempt,
+        response: &Response,
+        now: Instant,
+    ) {
+        let hop = &attempt.hop;
         let deadline = now + self.config.timers.life();
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let (stage, login) = (call.stage(), call.credentials.account.auth_user.clone());
-        let for_us = call.credentials.covers(hop);
-        let Some(out) = call.outgoing() else { return };
-        let verdict = if for_us {
-            out.auth.challenged(response)
-        } else {
-            Err(Refusal::NotOurs)
+        let Direction::Out(out) = &mut call.side else {
+            return;
         };
+        let when = When::outside(attempt.progressed, false);
+        let verdict = call
+            .credentials
+            .challenged(&mut out.auth, response, hop, when);
         match verdict {
-            Ok(realms) => {
+            Ok(()) => {
+                let Some(out) = call.outgoing() else { return };
                 out.deadline = Some(deadline);
-                call.credentials.realms.extend(realms);
-                self.attempt(id, hop, now);
+                // The credentials may have made it too large for a datagram.
+                let hop = self.fitting(id, hop.clone(), now);
+                self.attempt(id, &hop, now);
             }
             Err(refusal) => {
                 let server = self.server_name(id);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Ua;
-use super::auth::Auth;
+use super::auth::{Auth, When};
 use super::call::Phase;
 use super::client_transactions::User;
 use super::look_up::Seeker;
@@ -274,8 +274,8 @@ impl Ua {
         if let Some(reason) = reason {
             bye.headers.push(HeaderName::Reason, reason);
         }
-        fork.auth
-            .authorize(&mut bye, &call.credentials.account, &mut self.rng);
+        call.credentials
+            .authorize(&fork.auth, &mut bye, hop, &mut self.rng);
         let started = self.start_client(bye, hop, User::Bye(id), patience, now);
         if let Some(fork) = self
             .calls
@@ -316,13 +316,13 @@ impl Ua {
         };
         fork.bye = Bye::Done;
         let challenge = response.filter(|response| matches!(response.status, 401 | 407));
-        if let Some(challenge) = challenge.filter(|c| self.may_answer_in_dialog(id, c, &hop))
-            && let Some(fork) = self
-                .calls
-                .get_mut(&id)
-                .and_then(|call| call.forks.get_mut(&remote_tag))
-            && fork.auth.challenged(challenge).is_ok()
-        {
+        let mut answered = |challenge| {
+            let verdict =
+                call.credentials
+                    .challenged(&mut fork.auth, challenge, &hop, When::InDialog);
+            verdict.is_ok()
+        };
+        if challenge.is_some_and(&mut answered) {
             fork.bye = Bye::Waiting(None);
             return self.send_bye(id, &remote_tag, &hop, now);
         }
