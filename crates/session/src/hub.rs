@@ -403,13 +403,13 @@ impl Hub {
             Event::Incoming { .. } => return self.incoming(event, now),
             // Sessions do not know these yet: each request still gets its one final answer.
             Event::Offered { request, .. } => {
-                return self.ua.respond(request, 488, &[], Bytes::new(), now);
+                return self.ua.respond(*request, 488, &[], Bytes::new(), now);
             }
             Event::Info { request, .. } => {
-                return self.ua.respond(request, 415, &[], Bytes::new(), now);
+                return self.ua.respond(*request, 415, &[], Bytes::new(), now);
             }
             Event::Message { request, .. } | Event::MessageSummary { request, .. } => {
-                return self.ua.respond(request, 480, &[], Bytes::new(), now);
+                return self.ua.respond(*request, 480, &[], Bytes::new(), now);
             }
             Event::OfferDue { .. }
             | Event::OfferAnswered { .. }
