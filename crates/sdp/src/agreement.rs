@@ -397,7 +397,10 @@ impl Agreement {
         let (mut events_before, mut codecs): (Vec<Format>, Vec<Format>) =
             listed.cloned().partition(Format::is_event);
         codecs.retain(|codec| suits(codec));
-        if extent == Extent::AllThatWeCan {
+        events_before.retain(|_| plan.browser.iter().any(Format::is_event));
+        // While the peer only sends, the codec in use may be one that the browser does not send.
+        let all = extent == Extent::AllThatWeCan || codecs.is_empty();
+        if all {
             let told = plan.browser.iter().map(for_sip);
             let mut more: Vec<Format> = told
                 .filter(|codec| suits(codec) && self.codecs.rank(codec).is_some())
@@ -405,9 +408,8 @@ impl Agreement {
             let law = other_law(&more).filter(|codec| self.codecs.rank(codec).is_some());
             more.extend(law);
             for codec in more {
-                let same = |other: &Format| {
-                    pair(&codec, other).is_some_and(|(_, distance)| distance == 0)
-                };
+                let same =
+                    |other: &Format| pair(&codec, other).is_some_and(|(_, distance)| distance == 0);
                 if !codecs.iter().any(same) {
                     let payload_type = self.used.for_offer(place, &codec, &codecs);
                     codecs.push(Format {
@@ -424,7 +426,7 @@ impl Agreement {
         if events_before.iter().any(at_a_clock) {
             events_before.retain(at_a_clock);
         }
-        if extent == Extent::AllThatWeCan && events_before.is_empty() {
+        if all && events_before.is_empty() {
             for event in events(&plan.browser, &codecs, &self.codecs) {
                 let listed: Vec<Format> = codecs.iter().chain(&events_before).cloned().collect();
                 let payload_type = self.used.for_offer(place, &event, &listed);

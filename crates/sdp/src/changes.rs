@@ -58,7 +58,7 @@ fn note_changes(now: &MediaPlan, before: &MediaPlan, changes: &mut Vec<String>) 
     if codec(before) == codec(now) {
         compare("has the payload types", numbers(before), numbers(now));
     }
-    compare("has digits as", digits(before), digits(now));
+    compare("carries digits as", digits(before), digits(now));
     compare("goes to", remote(before), remote(now));
     compare(
         "is",
@@ -73,5 +73,5 @@ fn note_changes(now: &MediaPlan, before: &MediaPlan, changes: &mut Vec<String>) 
 }
 
 fn words_of(route: Option<&Route>) -> String {
-    route.map_or("nothing".into(), |route| describe(&route.sip))
+    route.map_or("none".into(), |route| describe(&route.sip))
 }

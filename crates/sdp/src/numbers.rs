@@ -77,7 +77,12 @@ impl Used {
 
     /// Our number for a format that we add to an offer: one that we have used for it, else the
     /// format's own, else the first free one. `offered` are the formats that the offer already has.
-    pub(crate) fn for_offer(&self, line: usize, format: &Format, offered: &[Format]) -> PayloadType {
+    pub(crate) fn for_offer(
+        &self,
+        line: usize,
+        format: &Format,
+        offered: &[Format],
+    ) -> PayloadType {
         let clash = |other: &Format| other.payload_type == format.payload_type;
         let own = is_valid(format) && self.is_free(line, format) && !offered.iter().any(clash);
         match self.same_codec(line, format, offered) {
@@ -99,7 +104,10 @@ impl Used {
 
     /// A number that we have used for this codec and that is not among those offered.
     fn same_codec(&self, line: usize, format: &Format, offered: &[Format]) -> Option<PayloadType> {
-        let used = self.of(line).iter().filter(|used| used.is_same_codec(format));
+        let used = self
+            .of(line)
+            .iter()
+            .filter(|used| used.is_same_codec(format));
         used.map(|used| used.payload_type)
             .find(|number| offered.iter().all(|other| other.payload_type != *number))
     }

@@ -236,7 +236,11 @@ pub(crate) fn for_sip(format: &Format) -> Format {
 ///
 /// 8000 is offered even if the browser has digits at another clock only, since the bridge rescales. If
 /// the browser has none at all the page does not want any (`stripCodecs`).
-pub(crate) fn events(browser: &[Format], codecs: &[Format], settings: &CodecSettings) -> Vec<Format> {
+pub(crate) fn events(
+    browser: &[Format],
+    codecs: &[Format],
+    settings: &CodecSettings,
+) -> Vec<Format> {
     let theirs: Vec<&Format> = browser
         .iter()
         .filter(|format| format.is_event())

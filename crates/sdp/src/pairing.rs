@@ -79,10 +79,7 @@ pub(crate) fn join(browser: &[Format], sip: &[SipFormat]) -> Vec<Route> {
 /// Joins one telephone-event of the browser with each of the SIP leg, that of the codec's clock
 /// first. Where the clocks differ the bridge rescales.
 pub(crate) fn join_events(browser: &Format, sip: &[SipFormat], codec: &Route) -> Vec<Route> {
-    let mut events: Vec<&SipFormat> = sip
-        .iter()
-        .filter(|sip| sip.format.is_event())
-        .collect();
+    let mut events: Vec<&SipFormat> = sip.iter().filter(|sip| sip.format.is_event()).collect();
     // RFC 4733 §2.1: the clock of the events is that of the audio.
     events.sort_by_key(|event| event.format.clock_hz != codec.sip.clock_hz);
     events

@@ -242,7 +242,9 @@ fn a_host_name_that_nobody_needs_is_no_error() {
     for text in [
         // The m-line has an address of its own, or is refused.
         format!("v=0\n{name}\nt=0 0\nm=audio 1 RTP/AVP 0\nc=IN IP4 192.0.2.1"),
-        format!("v=0\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 1 RTP/AVP 0\nm=video 0 RTP/AVP 96\n{name}"),
+        format!(
+            "v=0\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 1 RTP/AVP 0\nm=video 0 RTP/AVP 96\n{name}"
+        ),
     ] {
         assert_eq!(
             parsed(&text).media[0].addr,
