@@ -317,6 +317,31 @@ fn what_a_page_must_not_send() {
 }
 
 #[test]
+fn a_faulty_message_still_gets_its_answer() {
+    let error =
+        decode(r#"{"message":"sipMessage","data":[{"operationId":"m-1","to":"1\n","body":"x"}]}"#)
+            .unwrap_err();
+    let mut answer = ServerMessage::SipMessageStatus(SipMessageStatus::malformed(&error).unwrap());
+    let cause = answer.cause_mut().unwrap().take().unwrap();
+    assert_eq!((cause.stage, cause.side), (Stage::Input, Side::Browser));
+    assert_eq!(
+        encode(&answer),
+        r#"{"message":"sipMessageStatus","data":[{"operationId":"m-1","status":"FAILED","info":"sipMessage: to contains a line feed (U+000A) at character 2."}]}"#,
+    );
+    for frame in [
+        // An id that cannot be repeated to the page.
+        r#"{"message":"sipMessage","data":[{"operationId":"m\n1","to":"1"}]}"#,
+        r#"{"message":"sipMessage","data":[{"to":"1"}]}"#,
+        // Another message with an `operationId` of its own.
+        r#"{"message":"hold","data":[{"operationId":"m-1"}]}"#,
+        r#"{"message":"sipMessage","data":[]}"#,
+    ] {
+        let error = decode(frame).unwrap_err();
+        assert_eq!(SipMessageStatus::malformed(&error), None, "{frame}");
+    }
+}
+
+#[test]
 fn a_servers_frame_with_a_faulty_field_is_an_error() {
     for frame in [
         r#"{"message":"holdState","data":[{"callId":"c-1","local":1,"remote":false}]}"#,

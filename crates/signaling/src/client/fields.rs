@@ -39,6 +39,12 @@ impl<'a> Fields<'a> {
                 .and_then(Value::as_str)
                 .filter(|id| call_id_fault(id).is_none())
                 .map(str::to_owned),
+            operation_id: self
+                .map
+                .get("operationId")
+                .and_then(Value::as_str)
+                .filter(|id| !id.is_empty() && line_fault(id, MAX_LINE_BYTES).is_none())
+                .map(Box::from),
             field: Some(field.to_owned()),
             text: format!("{}: {field} {}.", self.message, problem.as_ref()),
         }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::DataStatus;
-use crate::Cause;
+use crate::{Cause, DecodeError, Side, Stage};
 
 /// `data[0]` of the server's `sipMessage`: a MESSAGE (RFC 3428) for the account of the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,5 +65,21 @@ impl SipMessageStatus {
             info: Some(cause.text.clone()),
             cause: Some(cause),
         }
+    }
+
+    /// The answer to a `sipMessage` that cannot be used; `None` if `error` is about another message,
+    /// or about one without a readable `operationId`. Such a frame gets [`crate::Fail::malformed`].
+    pub fn malformed(error: &DecodeError) -> Option<Self> {
+        let about_message = error.message.as_deref() == Some("sipMessage");
+        let operation_id = error.operation_id.as_deref().filter(|_| about_message)?;
+        let cause = Cause {
+            sip_code: None,
+            reason: "Malformed message".into(),
+            q850: None,
+            stage: Stage::Input,
+            side: Side::Browser,
+            text: error.to_string(),
+        };
+        Some(Self::failed(operation_id, cause))
     }
 }
