@@ -373,6 +373,8 @@ impl Hub {
                 );
             }
             ClientMessage::Connection(_)
+            | ClientMessage::SipMessage(_)
+            | ClientMessage::Explain { .. }
             | ClientMessage::Ping
             | ClientMessage::Pong
             | ClientMessage::Ignored { .. } => {}
