@@ -237,6 +237,9 @@ impl Call {
             match port.socket.recv_from(ctx.buffer) {
                 Ok((length, from)) => {
                     let bytes = &ctx.buffer[..length];
+                    if length > media::MAX_DATAGRAM {
+                        Counts::add(&ctx.counts.oversize, 1);
+                    }
                     self.bridge.sip_datagram(kind, which, from, bytes, ctx.now);
                     self.pump(ctx);
                 }

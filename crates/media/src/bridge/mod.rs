@@ -29,6 +29,7 @@ use self::line::Line;
 use self::remote::Remote;
 use self::stand_in::OurFormat;
 use self::strays::Stray;
+use crate::MAX_DATAGRAM;
 use crate::latch::Judgement;
 use crate::rebase::Numbering;
 use crate::rtp::{self, Reception, RtpPacket};
@@ -126,6 +127,8 @@ pub struct LineCounters {
     pub silence: u64,
     /// Neither RTP nor RTCP.
     pub malformed: u64,
+    /// Larger than [`MAX_DATAGRAM`](crate::MAX_DATAGRAM), either direction.
+    pub oversize: u64,
     /// From a source that is not the peer's.
     pub foreign: u64,
     /// From an early dialog that is not selected.
@@ -484,6 +487,11 @@ impl Bridge {
         at: Instant,
     ) {
         let line = &mut self.lines[index(kind)];
+        // Before anything reads it: an oversize datagram teaches nothing and is not kept.
+        if bytes.len() > MAX_DATAGRAM {
+            line.counts.oversize += 1;
+            return;
+        }
         if rtp::is_rtcp(bytes) {
             if let Some(remote) = self
                 .selected
