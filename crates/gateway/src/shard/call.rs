@@ -151,7 +151,7 @@ impl Call {
         ctx: &mut Ctx<'_>,
     ) {
         if let Some(ip) = signalling {
-            self.bridge.signalling_source(stream.0, ip);
+            self.bridge.signalling_sources(stream.0, &[ip]);
         }
         self.bridge.connect_sip(stream.0, plan, ctx.now);
         self.pump(ctx);
