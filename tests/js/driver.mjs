@@ -22,7 +22,6 @@ const page = await browser.newPage();
 const problems = [];
 
 page.setDefaultTimeout(10_000);
-await page.setViewport({ width: 1280, height: 900 });
 page.on('pageerror', (error) => problems.push(`page error: ${error instanceof Error ? error.stack : error}`));
 page.on('console', (message) => {
   if (message.type() === 'error') {
