@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::folder::{self, Folder};
-use crate::{ringdown, wait};
+use crate::{browser, ringdown, wait};
 
 /// Says to the process inside what its address is.
 const INSIDE: &str = "RINGDOWN_TESTS_ADDRESS";
@@ -87,6 +87,7 @@ fn run_inside(closure: &str) -> Result<()> {
     command.args([OsStr::new("--exact"), OsStr::new(&name)]);
     command.args(["--nocapture", "--test-threads", "1"]);
     command
+        .env_remove(browser::SHARED) // it has no way into the network
         .env(INSIDE, ADDRESS)
         .env("RINGDOWN_BIN", ringdown::binary()?);
     let output = command
@@ -139,7 +140,10 @@ fn unsettled_part(interfaces: &Value, routes: &Value) -> Option<String> {
     };
     for interface in list(interfaces).iter().filter(|it| is_ours(it)) {
         // A loopback interface never says that it is up.
-        if !["UP", "UNKNOWN"].map(Value::from).contains(&interface["operstate"]) {
+        if !["UP", "UNKNOWN"]
+            .map(Value::from)
+            .contains(&interface["operstate"])
+        {
             return Some(format!("{} is not up", interface["ifname"]));
         }
         for address in list(&interface["addr_info"]) {

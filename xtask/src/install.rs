@@ -21,7 +21,7 @@ pub(crate) const BUILD: &[Package] = &[Package {
 }];
 
 /// What the tests need beyond that.
-pub(crate) const TEST: &[Package] = &[
+const TEST: &[Package] = &[
     Package {
         name: "chromium",
         why: "the browser on our pages",
@@ -104,6 +104,12 @@ fi
 install "$@" > "$log" 2>&1 || { update && install "$@"; } > "$log" 2>&1 || { cat "$log"; exit 1; }
 "#;
 
+/// Installs all that the tests need beyond a build.
+pub(crate) fn for_tests() -> Result<()> {
+    packages(TEST)?;
+    node()
+}
+
 /// Installs those that are missing, saying which and why.
 pub(crate) fn packages(packages: &[Package]) -> Result<()> {
     let mut missing = Vec::new();
@@ -150,7 +156,7 @@ const NPM: &[(&str, &str)] = &[
 ];
 
 /// Node.js and npm from PATH, else from Debian; then the npm packages that the lock files pin.
-pub(crate) fn node() -> Result<()> {
+fn node() -> Result<()> {
     if !answers("node") || !answers("npm") {
         packages(&[
             Package {
