@@ -8,6 +8,7 @@ mod certificate;
 mod control;
 mod dns;
 mod http;
+mod hub_loop;
 mod log;
 pub mod pbx_net;
 pub mod serve;
@@ -15,3 +16,5 @@ mod settings;
 pub mod shard;
 mod sip_net;
 mod streams;
+
+pub use control::{Control, ControlQueue};

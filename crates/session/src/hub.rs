@@ -56,6 +56,8 @@ pub enum Input {
     Sip(sip::Input),
     /// Of the media side.
     Media(MediaEvent),
+    /// The pool of RTP ports has run dry (`false`), or has room again. At the start it has room.
+    PortsFree(bool),
     /// End all calls and registrations in good order.
     Shutdown,
 }
@@ -168,6 +170,7 @@ pub struct Hub {
     pub(crate) timers: Timers,
     outputs: VecDeque<Output>,
     next_id: u64,
+    ports_free: bool,
     #[cfg(feature = "faults")]
     planted: Option<PlantedPanic>,
 }
@@ -202,6 +205,7 @@ impl Hub {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             next_id: 1,
+            ports_free: true,
             #[cfg(feature = "faults")]
             planted: None,
         }
@@ -244,6 +248,7 @@ impl Hub {
             Input::SocketClosed { socket } => self.socket_closed(socket, now),
             Input::Sip(input) => self.ua.handle_input(input, now),
             Input::Media(event) => self.step_call(event.call(), CallInput::Media(event), now),
+            Input::PortsFree(free) => self.ports_free = free,
             Input::Shutdown => self.shutdown(now),
         }
     }
@@ -301,6 +306,11 @@ impl Hub {
             alarms: self.timers.len(),
             sip: self.ua.counts(),
         }
+    }
+
+    /// Whether there are RTP ports for another call, as the shell has last said.
+    pub fn ports_free(&self) -> bool {
+        self.ports_free
     }
 
     /// After [`Input::Shutdown`]: the SIP side has confirmed every end.

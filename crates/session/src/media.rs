@@ -95,7 +95,8 @@ pub enum MediaCommand {
         /// The browser's SDP.
         answer: String,
     },
-    /// Where the SIP peer is and which payload types it uses. May come again.
+    /// Where the SIP peer is and which payload types it uses. It may come again with a changed plan
+    /// (address, payload numbers, directions), which does not disturb the browser leg.
     ConnectSipLeg {
         /// The call.
         call: CallId,
@@ -119,6 +120,14 @@ pub enum MediaCommand {
         call: CallId,
         /// The leg.
         leg: LegId,
+    },
+    /// Hold the SIP side, or let it hear the browser again. While held nothing of the browser's media
+    /// goes to the SIP side; silence in the negotiated codec goes out instead where the codec has one.
+    SetHold {
+        /// The call.
+        call: CallId,
+        /// Whether it is held.
+        held: bool,
     },
     /// Hand a browser leg to a call on the same shard (transfer).
     MoveBrowserLeg {
