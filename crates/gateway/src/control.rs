@@ -209,6 +209,7 @@ fn perform(
             tracing::debug!(command = variant(&command), "to media");
             performers.media.send(command);
         }
+        Output::Record(record) => crate::call_log::log(&record),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use sdp::Description;
 
 use crate::call::{Arrival, Call};
-use crate::hub::{Hub, SessionId};
-use crate::media::{CallId, LegId};
+use crate::ids::{CallId, LegId, SessionId};
+use crate::hub::Hub;
 
 impl Hub {
     pub(crate) fn incoming(&mut self, event: sip::Event, now: Instant) {

@@ -16,19 +16,13 @@ use signaling::ServerMessage;
 use sip::{Hop, InviteId, RegistrationId, ResolveId, Target, Ua, UaConfig};
 
 use crate::call::{Call, CallInput, CallRules, Effect};
-use crate::media::{CallId, LegId, MediaCommand, MediaEvent};
+use crate::ids::{CallId, LegId, SessionId, SocketId};
+use crate::media::{MediaCommand, MediaEvent};
+use crate::record::{Journal, Record};
 use crate::registration::Registration;
 use crate::session::Session;
 use crate::socket::Socket;
 use crate::timers::{Alarm, Timers};
-
-/// A WebSocket, as the shell numbers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SocketId(pub u64);
-
-/// A session. Its token is the only key to it from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SessionId(pub u64);
 
 /// All that can move the Hub.
 #[derive(Debug, Clone)]
@@ -95,6 +89,8 @@ pub enum Output {
     },
     /// For the media shards.
     Media(MediaCommand),
+    /// Something happened to a call: for the log.
+    Record(Record),
 }
 
 /// How the Hub behaves.
@@ -138,7 +134,7 @@ pub struct Counts {
     pub sockets: usize,
     /// Sessions.
     pub sessions: usize,
-    /// Of these, such that a page is attached to.
+    /// Sessions with an attached page.
     pub attached: usize,
     /// Registrations.
     pub registrations: usize,
@@ -162,6 +158,8 @@ pub struct Hub {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) registrations: BTreeMap<RegistrationId, Registration>,
     pub(crate) calls: BTreeMap<CallId, Call>,
+    /// Beside each call: what its record needs to know.
+    journals: BTreeMap<CallId, Journal>,
     invites: BTreeMap<InviteId, CallId>,
     /// The same, the other way.
     invite_of: BTreeMap<CallId, InviteId>,
@@ -197,6 +195,7 @@ impl Hub {
             sessions: BTreeMap::new(),
             registrations: BTreeMap::new(),
             calls: BTreeMap::new(),
+            journals: BTreeMap::new(),
             invites: BTreeMap::new(),
             invite_of: BTreeMap::new(),
             timers: Timers::default(),
@@ -490,6 +489,7 @@ impl Hub {
 
     fn forget(&mut self, id: CallId) {
         self.calls.remove(&id);
+        self.journals.remove(&id);
         self.timers.disarm_call(id);
     }
 
@@ -502,8 +502,7 @@ impl Hub {
             Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
             Effect::Invite(order) => {
                 let new = self.ua.prepare(*order, now);
-                self.invites.insert(new, id);
-                self.invite_of.insert(id, new);
+                self.invited(id, new);
             }
             Effect::Offer(sdp) => {
                 if let Some(invite) = invite {
@@ -533,17 +532,31 @@ impl Hub {
                     session.calls.remove(&wire_id);
                 }
             }
+            Effect::Record { sessions, what } => {
+                let journal = self.journals.get_mut(&id);
+                let record = journal.map(|journal| journal.record(id, sessions, what, now));
+                self.outputs.extend(record.map(Output::Record));
+            }
             Effect::Forget => self.forget(id),
         }
     }
 
     /// Puts a call on the books before its first step.
     pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>) {
+        self.journals.insert(call.id, Journal::new());
         if let Some(invite) = invite {
-            self.invites.insert(invite, call.id);
-            self.invite_of.insert(call.id, invite);
+            self.invited(call.id, invite);
         }
         self.calls.insert(call.id, call);
+    }
+
+    /// A call has its INVITE, and with it a name on the SIP side.
+    fn invited(&mut self, call: CallId, invite: InviteId) {
+        self.invites.insert(invite, call);
+        self.invite_of.insert(call, invite);
+        if let Some(journal) = self.journals.get_mut(&call) {
+            journal.sip_call_id = self.ua.sip_call_id(invite).map(str::to_owned);
+        }
     }
 
     // ---- toward the pages ----------------------------------------------------------------------

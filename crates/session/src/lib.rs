@@ -10,8 +10,10 @@ mod cause;
 #[cfg(feature = "faults")]
 pub mod fault;
 mod hub;
+mod ids;
 pub mod media;
 mod pages;
+mod record;
 mod registration;
 mod session;
 mod socket;
@@ -20,4 +22,6 @@ mod timers;
 pub use call::{BusyStatus, CallRules};
 #[cfg(feature = "faults")]
 pub use hub::PlantedPanic;
-pub use hub::{Counts, Hub, HubConfig, Input, Output, SessionId, SocketId};
+pub use hub::{Counts, Hub, HubConfig, Input, Output};
+pub use ids::{SessionId, SocketId};
+pub use record::{Change, Record, What};

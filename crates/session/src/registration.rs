@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use signaling::Fail;
 use sip::Account;
 
-use crate::hub::SessionId;
+use crate::ids::SessionId;
 
 /// Where a registration stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

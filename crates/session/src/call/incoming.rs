@@ -5,14 +5,17 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use sdp::{BrowserMedia, Description, MediaKind};
+use sdp::{BrowserMedia, Description, MediaKind, PlanError};
 use signaling::{CallStatus, ServerMessage};
 use sip::{Event, Side};
 
-use super::{BrowserLeg, Call, CallInput, CallRules, Effect, State, parse_sdp};
+use super::legs::BrowserLeg;
+use super::sip_leg::{Agreement, SipLeg};
+use super::{Call, CallInput, CallRules, Effect, State, parse_sdp};
 use crate::cause;
-use crate::hub::SessionId;
-use crate::media::{BrowserLegMode, CallId, Family, LegId, MediaCommand, MediaEvent, StreamId};
+use crate::ids::{CallId, LegId, SessionId, StreamId};
+use crate::media::{BrowserLegMode, Family, MediaCommand, MediaEvent, MediaFailure};
+use crate::record::What;
 use crate::timers::CallAlarm;
 
 /// The one stream of an incoming call: its caller.
@@ -68,19 +71,15 @@ impl Call {
         out.push(Effect::Arm(CallAlarm::MediaOwes, rules.media_timeout));
         out.push(Effect::Arm(CallAlarm::NoAnswer, rules.no_answer_timeout));
         let legs = pages.into_iter().map(|(leg, session, wire_id)| {
-            let told = None;
-            (
-                leg,
-                BrowserLeg {
-                    session,
-                    wire_id,
-                    told,
-                    sdp_sent: false,
-                    connected: false,
-                },
-            )
+            let mut entry = BrowserLeg::new(session, wire_id);
+            entry.opened = true;
+            (leg, entry)
         });
-        Self {
+        let mut sip = SipLeg::new(origin_id);
+        sip.signalling = Some(arrival.from);
+        sip.invited = true;
+        sip.negotiation.theirs = arrival.offer;
+        let call = Self {
             id,
             incoming: true,
             state: State::Opening,
@@ -91,19 +90,17 @@ impl Call {
             has_video: has(MediaKind::Video),
             legs: legs.collect(),
             live: None,
-            local: Vec::new(),
-            origin_id,
-            session_lines: Vec::new(),
-            offered: arrival.offer,
-            offered_text: String::new(),
-            ours: None,
-            answered: None,
-            plans: Default::default(),
-            streams: Default::default(),
+            sip,
             order: None,
-            signalling: Some(arrival.from),
-            invited: true,
-        }
+            rang: false,
+        };
+        let started = What::Started {
+            incoming: true,
+            caller: call.caller.clone(),
+            callee: call.callee.clone(),
+        };
+        call.note(started, out);
+        call
     }
 
     pub(super) fn handle_incoming(
@@ -114,7 +111,7 @@ impl Call {
     ) {
         match (self.state, input) {
             (_, CallInput::Media(MediaEvent::SipLegOpened { local, .. })) => {
-                self.local = local;
+                self.sip.local = local;
             }
             (
                 State::Opening | State::Ringing,
@@ -211,6 +208,7 @@ impl Call {
         if self.state == State::Opening {
             out.push(Effect::Disarm(CallAlarm::MediaOwes));
             out.push(Effect::Ring);
+            self.note_ringing(out);
             self.state = State::Ringing;
         }
     }
@@ -227,11 +225,11 @@ impl Call {
             return;
         }
         match parse_sdp(answer.as_bytes()) {
-            Err(why) => self.fail(cause::media(&crate::media::MediaFailure::BadSdp(why)), out),
+            Err(why) => self.fail(cause::media(&MediaFailure::BadSdp(why)), out),
             Ok(description) => {
                 self.state = State::Answering(leg);
-                self.answered = Some(description);
-                self.session_lines = session_lines;
+                self.sip.negotiation.browser = Some(description);
+                self.sip.session_lines = session_lines;
                 out.push(Effect::Disarm(CallAlarm::NoAnswer));
                 let call = self.id;
                 out.push(Effect::Media(MediaCommand::AcceptBrowserAnswer {
@@ -248,23 +246,8 @@ impl Call {
     /// The page's SDP holds: plan, connect, end the other rings, and wait a moment for DTLS.
     fn sdp_taken(&mut self, leg: LegId, rules: &CallRules, out: &mut Vec<Effect>) {
         out.push(Effect::Disarm(CallAlarm::MediaOwes));
-        let Some(answer) = self.answered.as_ref() else {
-            return;
-        };
-        if let Some(offer) = self.offered.as_ref() {
-            match sdp::plan_incoming(offer, answer, &rules.codecs) {
-                Err(error) => return self.fail(cause::plan(&error), out),
-                Ok(plan) => {
-                    self.plans.insert(CALLER, plan.clone());
-                    let call = self.id;
-                    out.push(Effect::Media(MediaCommand::ConnectSipLeg {
-                        call,
-                        stream: CALLER,
-                        plan,
-                        signalling: self.signalling,
-                    }));
-                }
-            }
+        if let Err(error) = self.plan_and_connect(rules, out) {
+            return self.fail(cause::plan(&error), out);
         }
         out.push(Effect::Media(MediaCommand::SelectBrowserLeg {
             call: self.id,
@@ -288,57 +271,68 @@ impl Call {
         }
     }
 
+    /// What the caller offered and the page answered goes to media, with the answer that the 200
+    /// will carry. A late offer has nothing to plan yet.
+    fn plan_and_connect(
+        &mut self,
+        rules: &CallRules,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), PlanError> {
+        let negotiation = &self.sip.negotiation;
+        let (Some(answer), Some(offer)) = (&negotiation.browser, &negotiation.theirs) else {
+            return Ok(());
+        };
+        let plan = sdp::plan_incoming(offer, answer, &rules.codecs)?;
+        let theirs = offer.clone();
+        let (local, origin) = (&self.sip.local, self.sip.origin());
+        let ours = sdp::answer_to_sip(offer, &plan, local, origin, &self.sip.session_lines);
+        self.sip.negotiation.ours = Some(ours.clone());
+        self.sip.negotiation.selected = Some(CALLER);
+        self.agree(CALLER, Agreement { ours, theirs, plan }, out);
+        Ok(())
+    }
+
     /// The 200 and `talk`.
     fn accept(&mut self, leg: LegId, rules: &CallRules, out: &mut Vec<Effect>) {
         out.push(Effect::Disarm(CallAlarm::AnswerAnyway));
-        let ours = match (&self.offered, self.plans.get(&CALLER), &self.answered) {
-            (Some(offer), Some(plan), _) => Ok(sdp::answer_to_sip(
-                offer,
-                plan,
-                &self.local,
-                self.origin(),
-                &self.session_lines,
-            )),
-            (None, _, Some(answer)) => {
-                sdp::late_offer(answer, &self.local, self.origin(), &rules.codecs)
+        let negotiation = &self.sip.negotiation;
+        let ours = match (&negotiation.ours, &negotiation.browser) {
+            (Some(ours), _) => Ok(ours.clone()),
+            (None, Some(answer)) => {
+                sdp::late_offer(answer, &self.sip.local, self.sip.origin(), &rules.codecs)
             }
-            _ => return,
+            (None, None) => return,
         };
         match ours {
             Err(error) => self.fail(cause::plan(&error), out),
             Ok(ours) => {
                 out.push(Effect::Accept(Bytes::from(ours.to_string())));
-                self.ours = Some(ours);
-                self.state = State::Established;
-                self.tell(leg, CallStatus::Established, None, out);
+                self.sip.negotiation.ours = Some(ours);
+                self.establish(leg, None, out);
             }
         }
     }
 
     /// The answer to our late offer comes in the ACK (RFC 3261 §13.2.1).
     fn late_answer(&mut self, sdp: Option<Bytes>, out: &mut Vec<Effect>) {
-        if self.offered.is_some() || self.plans.contains_key(&CALLER) {
+        let negotiation = &self.sip.negotiation;
+        if negotiation.current().is_some() {
             return;
         }
-        let (Some(answer), Some(ours)) = (&self.answered, &self.ours) else {
+        let (Some(answer), Some(ours)) = (&negotiation.browser, &negotiation.ours) else {
             return;
         };
         let plan = sdp
             .ok_or_else(|| "the ACK carries no SDP".to_owned())
             .and_then(|body| parse_sdp(&body))
-            .map_err(sdp::PlanError::Unusable)
-            .and_then(|theirs| sdp::plan_late(answer, ours, &theirs));
+            .map_err(PlanError::Unusable)
+            .and_then(|theirs| Ok((sdp::plan_late(answer, ours, &theirs)?, theirs)));
         match plan {
             Err(error) => self.fail(cause::plan(&error), out),
-            Ok(plan) => {
-                self.plans.insert(CALLER, plan.clone());
-                let call = self.id;
-                out.push(Effect::Media(MediaCommand::ConnectSipLeg {
-                    call,
-                    stream: CALLER,
-                    plan,
-                    signalling: self.signalling,
-                }));
+            Ok((plan, theirs)) => {
+                let ours = ours.clone();
+                self.sip.negotiation.selected = Some(CALLER);
+                self.agree(CALLER, Agreement { ours, theirs, plan }, out);
             }
         }
     }

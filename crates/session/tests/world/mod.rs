@@ -132,6 +132,8 @@ pub struct World {
     /// SIP messages of ours that nobody looked at yet.
     pub sip_out: VecDeque<(SocketAddr, String)>,
     pub resolves: Vec<(sip::ResolveId, sip::Target)>,
+    /// What happened to calls, in order.
+    pub records: Vec<session::Record>,
     /// All inputs, for replay.
     pub log: Vec<(Duration, Input)>,
     /// All outputs, for replay.
@@ -166,6 +168,7 @@ impl World {
             closed: BTreeMap::new(),
             sip_out: VecDeque::new(),
             resolves: Vec::new(),
+            records: Vec::new(),
             log: Vec::new(),
             outputs: Vec::new(),
             deaf: false,
@@ -209,6 +212,7 @@ impl World {
                     self.sip_out.push_back((hop.addr, text));
                 }
                 Output::Resolve { id, target } => self.resolves.push((id, target)),
+                Output::Record(record) => self.records.push(record),
                 Output::Media(command) => {
                     let events = self.media.perform(command);
                     if self.media.manual {

@@ -193,6 +193,12 @@ impl Call {
 }
 
 impl Ua {
+    /// Call-ID of a call that is not forgotten yet.
+    #[must_use]
+    pub fn sip_call_id(&self, id: InviteId) -> Option<&str> {
+        self.calls.get(&id).map(|call| call.call_id.as_str())
+    }
+
     /// The last event of a call, once.
     pub(crate) fn finish(&mut self, id: InviteId, event: Event) {
         let Some(call) = self.calls.get_mut(&id) else {
