@@ -1,34 +1,35 @@
-//! Incoming calls: what is offered to the browser, and our answer to the INVITE.
+//! Incoming calls: our offer to the browser, and our answer to the INVITE.
 
 use crate::description::{Description, Direction, LocalMedia, Media, Origin};
 use crate::fmtp::{h264::H264, opus, telephone_event, vp8};
 use crate::format::{Encoding, Format, MediaKind, PayloadType};
 use crate::numbers::Numbers;
-use crate::pairing::{can_pass, event_for, h264, list, pair};
-use crate::plan::{Plan, PlanError, Route};
+use crate::pairing::{can_pass, event_for, pair};
+use crate::plan::{MediaPlan, Plan, PlanError, Route};
 use crate::session_lines::sound;
 use crate::settings::{CodecSettings, CodecToken};
+use crate::words::list;
 
 /// One m-line of our offer to a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrowserMedia {
     /// Audio or video.
     pub kind: MediaKind,
-    /// Always sendrecv: the browser leg is never renegotiated, so it must outlive a hold.
+    /// Always sendrecv: the browser leg is never renegotiated, so it must survive a hold.
     pub direction: Direction,
-    /// In order, payload types unique over all m-lines (RFC 8843 §10.1.2).
+    /// In order of preference. Payload types are unique over all m-lines (RFC 8843 §10.1.2).
     pub formats: Vec<Format>,
 }
 
-/// What our offer to the browser says on an incoming call.
+/// The m-lines of our offer to the browser on an incoming call.
 ///
-/// `Some`: the first usable audio and the first usable video m-line of the INVITE, in its order, with
-/// the peer's codecs that pass, in its order and with its numbers where a browser takes them.
-/// `None`, an INVITE without SDP: audio alone, in the codec most peers have, since what the browser
-/// then sends must fit whatever the peer answers (protocol R6). At most one telephone-event, last, at
-/// the clock of the first codec.
+/// With an INVITE's offer: its first usable audio and its first usable video m-line, in its order,
+/// with the peer's codecs that pass, in the peer's order and with its numbers where a browser takes
+/// them. With `None`, an INVITE without SDP: audio alone, in the codecs that most peers have, since
+/// what the browser sends must suit whatever the peer answers (R6). At most one telephone-event,
+/// last, at the clock of the first codec.
 ///
-/// The error is `TranscodingRequired` or `NoCommonCodec` where the INVITE's audio cannot pass.
+/// The error is `TranscodingRequired` or `NoCommonCodec` if the INVITE's audio cannot pass.
 pub fn formats_for_browser(
     sip_offer: Option<&Description>,
     settings: &CodecSettings,
@@ -52,8 +53,8 @@ pub fn formats_for_browser(
         .collect())
 }
 
-/// The answer to an INVITE's offer: its m-lines in its order, its payload types (RFC 3264 §6). Of
-/// each accepted m-line the one codec that is used, and digits.
+/// The answer to an INVITE's offer, with its m-lines in its order and with its payload types
+/// (RFC 3264 §6). Each accepted m-line has the one codec that is used, and digits.
 ///
 /// Lines of `session_lines` that [`check_session_lines`](crate::check_session_lines) refuses are
 /// left out.
@@ -64,7 +65,7 @@ pub fn answer_to_sip(
     origin: Origin,
     session_lines: &[String],
 ) -> Description {
-    let mut open: Vec<(LocalMedia, &crate::plan::MediaPlan)> = plan
+    let mut open: Vec<(LocalMedia, &MediaPlan)> = plan
         .media
         .iter()
         .filter(|media| media.accepted && !media.routes.is_empty())
@@ -84,15 +85,7 @@ pub fn answer_to_sip(
             return theirs.refusal(addr);
         };
         let (local, plan) = open.remove(place);
-        let formats = plan.routes.iter().map(answer_format).collect();
-        let ours = Media::ours(local, plan.sip_direction, formats);
-        Media {
-            proto: theirs.proto.clone(),
-            media_name: theirs.media_name.clone(),
-            rtcp_mux: theirs.rtcp_mux,
-            feedback: ours.feedback.and(theirs.feedback),
-            ..ours
-        }
+        accepted(theirs, local, plan)
     });
     let media = media.collect();
     Description {
@@ -100,6 +93,26 @@ pub fn answer_to_sip(
         addr: Some(addr),
         session_lines: sound(session_lines),
         media,
+    }
+}
+
+/// An m-line of an offer, accepted: each format of the offer that has a route, with our number for it.
+pub(crate) fn accepted(theirs: &Media, local: LocalMedia, plan: &MediaPlan) -> Media {
+    let mut seen: Vec<PayloadType> = Vec::new();
+    let mut formats = Vec::new();
+    for route in &plan.routes {
+        if !seen.contains(&route.sip.payload_type) {
+            seen.push(route.sip.payload_type);
+            formats.push(answer_format(route));
+        }
+    }
+    let ours = Media::ours(local, plan.sip_direction, formats);
+    Media {
+        proto: theirs.proto.clone(),
+        media_name: theirs.media_name.clone(),
+        rtcp_mux: theirs.rtcp_mux,
+        feedback: ours.feedback.and(theirs.feedback),
+        ..ours
     }
 }
 
@@ -113,14 +126,14 @@ fn carries(media: &Media, kind: MediaKind, routes: &[Route]) -> bool {
             .all(|route| media.formats.contains(&route.sip))
 }
 
-/// A format of the offer with our own wishes: what the browser wants to receive.
+/// A format of the offer with our number and with what the browser wants to receive.
 fn answer_format(route: &Route) -> Format {
     let same = route.sip.encoding == route.browser.encoding;
     let browser = route.browser.fmtp.as_deref().filter(|_| same);
     let fmtp = match route.sip.encoding {
         Encoding::H264 => Some(H264::answer_to_sip(
-            &h264(&route.sip),
-            &h264(&route.browser),
+            &route.sip.h264(),
+            &route.browser.h264(),
         )),
         Encoding::Opus => opus::relayed(browser),
         Encoding::TelephoneEvent => Some(telephone_event::answered(route.sip.fmtp.as_deref())),
@@ -128,6 +141,7 @@ fn answer_format(route: &Route) -> Format {
         _ => None,
     };
     Format {
+        payload_type: route.sip_recv,
         fmtp,
         ..route.sip.clone()
     }
@@ -138,13 +152,14 @@ pub(crate) struct Offered<'a> {
     pub(crate) kind: MediaKind,
     /// The INVITE's m-line.
     pub(crate) sip_media: &'a Media,
-    /// Each codec of the browser with that of the INVITE it stands for.
+    /// Each codec for the browser, with the INVITE's codec for which it stands.
     pub(crate) pairs: Vec<(Format, Format)>,
     /// The one telephone-event.
     event: Option<Format>,
 }
 
-/// The m-lines that can be carried. Deterministic: the answer is read against it.
+/// The m-lines that can be carried. The browser's answer is read against the same list, so it must
+/// come out the same each time.
 pub(crate) fn offered_to_browser<'a>(
     sip_offer: &'a Description,
     settings: &CodecSettings,
@@ -184,7 +199,7 @@ pub(crate) fn offered_to_browser<'a>(
         });
     }
     let has_audio = offered.iter().any(|ours| ours.kind == MediaKind::Audio);
-    // A call whose sound cannot be carried is refused as a whole.
+    // A call whose sound cannot be carried is refused altogether.
     let decisive = |(kind, _): &(MediaKind, PlanError)| match kind {
         MediaKind::Audio => !has_audio,
         MediaKind::Video => offered.is_empty(),
@@ -200,7 +215,7 @@ pub(crate) fn offered_to_browser<'a>(
     Ok(offered)
 }
 
-/// Each codec of the INVITE that passes, as the browser is to read it.
+/// Each codec of the INVITE that passes, in the form for the browser.
 fn browser_codecs(sip: &[Format], settings: &CodecSettings) -> Vec<(Format, Format)> {
     let mut pairs: Vec<(Format, Format)> = Vec::new();
     for theirs in sip
@@ -209,7 +224,7 @@ fn browser_codecs(sip: &[Format], settings: &CodecSettings) -> Vec<(Format, Form
     {
         let fmtp = match theirs.encoding {
             Encoding::Opus => opus::relayed(theirs.fmtp.as_deref()),
-            Encoding::H264 => Some(h264(theirs).for_browser()),
+            Encoding::H264 => Some(theirs.h264().for_browser()),
             Encoding::Vp8 => vp8::relayed(theirs.fmtp.as_deref()),
             _ => None,
         };
@@ -233,8 +248,8 @@ fn browser_codecs(sip: &[Format], settings: &CodecSettings) -> Vec<(Format, Form
     pairs
 }
 
-/// Digits for the browser stand at the clock of its first codec whatever the SIP peer has: Chromium
-/// sends broken ones otherwise. The bridge rescales.
+/// The telephone-event for the browser. It has the clock of the browser's first codec, whatever the
+/// SIP peer has, since Chromium sends broken digits otherwise. The bridge rescales.
 fn browser_event(sip: &Format, clock_hz: u32) -> Format {
     Format {
         clock_hz,
@@ -243,7 +258,9 @@ fn browser_event(sip: &Format, clock_hz: u32) -> Format {
     }
 }
 
-fn late_formats(settings: &CodecSettings) -> Result<Vec<BrowserMedia>, PlanError> {
+/// What is offered to the browser, and in a reliable 18x to the SIP side, when the INVITE has no SDP.
+/// Each of the codecs can become each other without a decoder, whichever each side then chooses.
+pub(crate) fn late_formats(settings: &CodecSettings) -> Result<Vec<BrowserMedia>, PlanError> {
     let format = |number: u8, name: &str, clock_hz: u32, channels: u8, fmtp: Option<&str>| {
         PayloadType::new(number).map(|payload_type| Format {
             payload_type,
@@ -293,13 +310,13 @@ fn late_formats(settings: &CodecSettings) -> Result<Vec<BrowserMedia>, PlanError
     }])
 }
 
-fn needs_encryption(kind: MediaKind, proto: &str) -> PlanError {
+pub(crate) fn needs_encryption(kind: MediaKind, proto: &str) -> PlanError {
     PlanError::Unusable(format!(
         "The SIP side offers {kind} as {proto}, but only RTP/AVP and RTP/AVPF are spoken here."
     ))
 }
 
-/// The browser has not been asked; what every browser has stands for it.
+/// The browser has not been asked, so the error names what every browser has.
 fn nothing_passes(kind: MediaKind, media: &Media) -> PlanError {
     let browser = match kind {
         MediaKind::Audio => "opus/48000/2, G722/8000, PCMU/8000, PCMA/8000",

@@ -1,22 +1,23 @@
-//! What is taken out of a description before its syntax is read, because real devices write it.
+//! Makes a description fit for a strict parser, since real devices write what RFC 8866 forbids.
 //!
-//! | seen | done |
+//! | seen | what happens |
 //! |---|---|
-//! | bare LF or CR, blank lines, spaces around a line, no end on the last line | cut |
-//! | `o=` whose user name has spaces, ids that are no numbers | read from the right |
+//! | bare LF or CR, blank lines, spaces around a line, a last line without an end | cut |
+//! | `o=` with spaces in the user name, or ids that are not numbers | read from the right |
 //! | `m=` without formats (`stripCodecs` leaves `...SAVPF 111 63 ` or nothing at all) | kept, empty |
-//! | line types RFC 8866 does not know, and those we never use (`i= u= e= p= r= z= k=`) | dropped |
-//! | a second `o=`, a second session-level `c=`, `b=` that is no `<type>:<number>` | dropped |
+//! | line types that RFC 8866 does not know or we never use (`i= u= e= p= r= z= k=`) | dropped |
+//! | a second `o=`, a second session-level `c=`, a `b=` that is not `<type>:<number>` | dropped |
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
+use crate::address::read_addr;
 use crate::description::Origin;
-use crate::parse::Error;
+use crate::error::Error;
 
-/// Longest description that is read. A page's frame and a UDP datagram both end here.
+/// The longest description that is read. A page's frame and a UDP datagram end here, too.
 const MAX_BYTES: usize = 64 * 1024;
-/// Most m-lines that are read.
+/// The most m-lines that are read.
 const MAX_MEDIA: usize = 32;
 
 /// A description that `sdp-types` can read.
@@ -27,14 +28,14 @@ pub(crate) struct Clean {
     pub(crate) numbers: Vec<usize>,
     /// `o=`.
     pub(crate) origin: Origin,
-    /// `a=` and `b=` lines before `t=`.
+    /// The session section's `b=` lines, then its `a=` lines.
     pub(crate) session_lines: Vec<String>,
 }
 
 impl Clean {
     pub(crate) fn read(text: &str) -> Result<Self, Error> {
         if text.len() > MAX_BYTES {
-            return Err(error(0, "the description is longer than 64 KiB"));
+            return Err(Error::at(0, "the description is longer than 64 KiB"));
         }
         let mut lines = lines(text).filter(|(_, line)| !line.is_empty());
         let mut clean = Self {
@@ -49,20 +50,22 @@ impl Clean {
         };
         match lines.next() {
             Some((number, "v=0")) => clean.numbers.push(number),
-            Some((number, _)) => return Err(error(number, "the first line is not v=0")),
-            None => return Err(error(0, "the description is empty")),
+            Some((number, _)) => return Err(Error::at(number, "the first line is not v=0")),
+            None => return Err(Error::at(0, "the description is empty")),
         }
         let mut seen = Seen::default();
         for (number, line) in lines {
             if line.chars().any(|c| c.is_control() && c != '\t') {
-                return Err(error(number, "the line has a control character"));
+                return Err(Error::at(number, "the line has a control character"));
             }
             clean.take(number, line, &mut seen)?;
         }
+        clean.session_lines = seen.bandwidth;
+        clean.session_lines.append(&mut seen.attributes);
         Ok(clean)
     }
 
-    /// Where a line of this type with this word was received; 0 if nowhere.
+    /// The number of the first received line of this type that has this word; 0 if there is none.
     pub(crate) fn line_of(&self, key: &str, word: &str) -> usize {
         let found = |line: &str| line.starts_with(key) && line.contains(word);
         let place = self.text.lines().position(found);
@@ -83,25 +86,24 @@ impl Clean {
                 seen.origin = true;
                 self.origin = read_origin(value);
             }
-            "t" if in_session => self.session_lines.append(&mut seen.before_time),
             "c" if in_session && seen.connection => {}
             "c" => {
                 seen.connection = true;
                 self.push(number, "c", value);
             }
             "b" if in_session && is_bandwidth(value) => {
-                seen.before_time.push(format!("b={value}"));
+                seen.bandwidth.push(format!("b={value}"));
             }
             "a" if !value.is_empty() => {
                 if in_session {
-                    seen.before_time.push(format!("a={value}"));
+                    seen.attributes.push(format!("a={value}"));
                 }
                 self.push(number, "a", value);
             }
             "m" => {
                 seen.media += 1;
                 if seen.media > MAX_MEDIA {
-                    return Err(error(number, "there are more than 32 m-lines"));
+                    return Err(Error::at(number, "there are more than 32 m-lines"));
                 }
                 self.push(number, "m", &media_line(value));
             }
@@ -121,18 +123,21 @@ struct Seen {
     origin: bool,
     connection: bool,
     media: usize,
-    /// Session-level lines so far; they count as `sipSDP` only if a `t=` follows them.
-    before_time: Vec<String>,
+    /// The session section's `b=` lines.
+    bandwidth: Vec<String>,
+    /// The session section's `a=` lines.
+    attributes: Vec<String>,
 }
 
-/// Lines whatever ends them, with their number counted in LFs.
+/// The lines, whichever way they end, each with its number; only LF counts.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split('\n')
         .enumerate()
         .flat_map(|(index, line)| line.split('\r').map(move |part| (index + 1, part.trim())))
 }
 
-/// `<user> <id> <version> IN IP4 <address>`: the user name may hold spaces, so from the right.
+/// Reads `<user> <id> <version> IN IP4 <address>` from the right, since the user name of some
+/// devices has spaces.
 fn read_origin(value: &str) -> Origin {
     let mut fields = value.split_whitespace().rev();
     let addr = fields
@@ -146,15 +151,6 @@ fn read_origin(value: &str) -> Origin {
         version,
         addr,
     }
-}
-
-/// An address, with the brackets some write around IPv6 and the TTL of multicast cut off.
-pub(crate) fn read_addr(text: &str) -> Option<IpAddr> {
-    let text = text.split('/').next()?;
-    text.trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse()
-        .ok()
 }
 
 fn is_bandwidth(value: &str) -> bool {
@@ -172,12 +168,5 @@ fn media_line(value: &str) -> String {
         head.join(" ")
     } else {
         format!("{} {}", head.join(" "), formats.join(" "))
-    }
-}
-
-pub(crate) fn error(line: usize, what: impl Into<String>) -> Error {
-    Error {
-        line,
-        what: what.into(),
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::format::{Encoding, Format, MediaKind};
+use crate::address::Address;
+use crate::format::{Encoding, Format, MediaKind, PayloadType};
 
 /// A session description: ours, or one read from a peer or a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Description {
     /// The session-level `c=`; `None` if there is none, if it names a host, or if it says hold
     /// (`0.0.0.0`, `::`).
     pub addr: Option<IpAddr>,
-    /// `a=` and `b=` lines between `c=` and `t=` (`sipSDP`), without line ends.
+    /// The `b=` and `a=` lines of the session section, without line ends, `b=` first.
     pub session_lines: Vec<String>,
     /// The m-lines, in order.
     pub media: Vec<Media>,
@@ -26,14 +27,21 @@ impl Description {
             .iter()
             .find(|media| media.kind == Some(kind) && !media.rejected())
     }
+
+    /// Whether `media`, an m-line of this description, is the one that [`Description::first`]
+    /// finds. Further m-lines of a kind are not carried.
+    pub(crate) fn is_first(&self, media: &Media, kind: MediaKind) -> bool {
+        self.first(kind)
+            .is_some_and(|first| std::ptr::eq(first, media))
+    }
 }
 
 /// `o=- <session_id> <version> IN IP4 <addr>` (RFC 8866 §5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    /// Same through the life of a call; 0 where a peer's is not a number.
+    /// Stays the same for the life of a call; 0 where a peer's is not a number.
     pub session_id: u64,
-    /// Grows with each change of the description.
+    /// Grows by one with each change of the description (RFC 3264 §8).
     pub version: u64,
     /// The unspecified address where a peer wrote a name.
     pub addr: IpAddr,
@@ -93,7 +101,12 @@ impl Media {
         self.port == 0
     }
 
-    /// RTP without encryption, which is all the SIP side of ours speaks.
+    /// The formats of the m-line are RTP payload types.
+    pub(crate) fn is_rtp(&self) -> bool {
+        self.proto.to_ascii_uppercase().contains("RTP/")
+    }
+
+    /// RTP without encryption, which is all that our SIP side speaks.
     pub(crate) fn is_plain_rtp(&self) -> bool {
         ["RTP/AVP", "RTP/AVPF"]
             .iter()
@@ -127,7 +140,7 @@ impl Media {
         }
     }
 
-    /// This m-line refused: port 0, one format because the grammar wants one (RFC 3264 §6).
+    /// This m-line refused: port 0, and one format, since the grammar demands one (RFC 3264 §6).
     pub(crate) fn refusal(&self, addr: IpAddr) -> Self {
         let bare = self
             .formats
@@ -138,6 +151,14 @@ impl Media {
             .first()
             .filter(|_| bare.is_none())
             .cloned();
+        let (bare, other) = match (bare, other) {
+            // An m-line without formats, as `stripCodecs` of a page leaves it.
+            (None, None) if self.is_rtp() => {
+                (PayloadType::new(0).map(Format::of_payload_type), None)
+            }
+            (None, None) => (None, Some("*".to_owned())),
+            found => found,
+        };
         Self {
             port: 0,
             addr: Some(addr),
@@ -246,7 +267,7 @@ pub struct LocalMedia {
     pub rtp: SocketAddr,
 }
 
-/// CRLF lines, in the order of RFC 8866 §5 but for `session_lines`, which stand before `t=`.
+/// CRLF lines in the order of RFC 8866 §5: `b=` before `t=`, and `a=` after it.
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Origin {
@@ -262,14 +283,26 @@ impl fmt::Display for Description {
         if let Some(addr) = self.addr {
             write!(f, "c={}\r\n", Address(addr))?;
         }
-        for line in &self.session_lines {
+        let (bandwidth, others): (Vec<_>, Vec<_>) = self
+            .session_lines
+            .iter()
+            .partition(|line| is_bandwidth(line));
+        for line in bandwidth {
             write!(f, "{line}\r\n")?;
         }
         f.write_str("t=0 0\r\n")?;
+        for line in others {
+            write!(f, "{line}\r\n")?;
+        }
         self.media
             .iter()
             .try_for_each(|media| write_media(f, media, self))
     }
+}
+
+/// Whether a session line is a `b=`.
+pub(crate) fn is_bandwidth(line: &str) -> bool {
+    line.starts_with("b=")
 }
 
 fn write_media(f: &mut fmt::Formatter<'_>, media: &Media, session: &Description) -> fmt::Result {
@@ -325,16 +358,4 @@ fn write_media(f: &mut fmt::Formatter<'_>, media: &Media, session: &Description)
         return Ok(());
     }
     write!(f, "a={}\r\n", media.direction.name())
-}
-
-/// `IN IP4 192.0.2.1`; IPv6 stands without brackets (RFC 8866 §5.7).
-struct Address(IpAddr);
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(addr) => write!(f, "IN IP4 {addr}"),
-            IpAddr::V6(addr) => write!(f, "IN IP6 {addr}"),
-        }
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::fmtp::h264::H264;
+
 /// The two kinds of media a call carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MediaKind {
@@ -55,7 +57,7 @@ pub enum Encoding {
     Pcmu,
     /// G.711 A-law.
     Pcma,
-    /// G.722; its clock is a lie, see [`Format::sample_rate_hz`].
+    /// G.722. Its written clock is wrong, see [`Format::sample_rate_hz`].
     G722,
     /// G.729.
     G729,
@@ -155,6 +157,23 @@ impl Format {
             Encoding::G722 => 16_000,
             _ => self.clock_hz,
         }
+    }
+
+    /// Digits (telephone-event).
+    pub(crate) fn is_event(&self) -> bool {
+        self.encoding == Encoding::TelephoneEvent
+    }
+
+    /// Whether both are the same codec at the same clock, whatever their number and fmtp.
+    pub(crate) fn is_same_codec(&self, other: &Self) -> bool {
+        self.encoding == other.encoding
+            && self.clock_hz == other.clock_hz
+            && self.channels == other.channels
+    }
+
+    /// The fmtp read as that of H.264.
+    pub(crate) fn h264(&self) -> H264 {
+        H264::parse(self.fmtp.as_deref())
     }
 
     /// Carries speech or pictures: neither digits nor comfort noise nor repair nor unknown.

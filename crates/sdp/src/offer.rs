@@ -1,29 +1,33 @@
-//! What we offer to the SIP side: in our INVITE, and in the 200 to an INVITE without SDP.
+//! Our first offer to the SIP side: in our INVITE, or in a 18x or the 200 to an INVITE without SDP.
 //!
-//! Payload types are the browser's own, so that on most calls nothing is renumbered; only what
-//! Chromium numbers below 96 for want of room gets a number that SIP devices take for dynamic.
+//! Payload types are the browser's own, so that most calls need no renumbering. Formats that Chromium
+//! numbers below 96, where it has run out of room, get a number that SIP devices take as dynamic.
 
 use std::collections::BTreeSet;
 
+use crate::answer::late_formats;
 use crate::description::{Description, Direction, LocalMedia, Media, Origin};
 use crate::fmtp::{opus, telephone_event, vp8};
 use crate::format::{Encoding, Format, MediaKind, PayloadType};
 use crate::numbers::Numbers;
-use crate::pairing::{can_pass, h264, list, pair};
+use crate::pairing::{can_pass, pair};
 use crate::plan::PlanError;
-use crate::session_lines::check_session_lines;
+use crate::session_lines::{check_session_lines, sound};
 use crate::settings::CodecSettings;
+use crate::words::list;
 
-/// What our INVITE offers, from what the browser offers.
+/// The offer of our INVITE, made from the browser's offer.
 ///
-/// The first audio and the first video m-line of the browser, each if `local` has a port for it.
-/// Codecs: those of the settings in their order, then those of the browser beyond them (if allowed),
-/// then the other law of G.711 if the browser has but one; of all these only what passes without a
-/// decoder. telephone-event stands last, once per clock of the codecs.
+/// It has the first audio and the first video m-line of the browser, each if `local` has a port for
+/// it. The codecs are those of the settings in their order, then those that the browser has beyond
+/// them (if that is allowed), then the other law of G.711 if the browser has only one; of all these
+/// only the ones that pass without a decoder. telephone-event stands last, once for each clock of
+/// the codecs.
 ///
 /// Audio is always offered sendrecv: a browser without a microphone is silent, not recvonly (A12).
-/// Video has the browser's direction, and is left out where nothing of it can pass. The error is
-/// `TranscodingRequired` or `NoCommonCodec` where no audio can, `Unusable` for bad `session_lines`.
+/// Video has the browser's direction, and is left out if none of its codecs can pass. The error is
+/// `TranscodingRequired` or `NoCommonCodec` if no audio can pass, `Unusable` for bad
+/// `session_lines`.
 pub fn offer_to_sip(
     browser_offer: &Description,
     local: &[LocalMedia],
@@ -43,10 +47,10 @@ pub fn offer_to_sip(
     )
 }
 
-/// What our 200 offers to an INVITE without SDP, from what the browser answered to our own offer
+/// The offer of our 200 to an INVITE without SDP, made from the browser's answer to our own offer
 /// ([`formats_for_browser`](crate::formats_for_browser) with `None`).
 ///
-/// The browser already sends the codec its answer put first, so only what that one can become
+/// The browser already sends the codec that its answer put first, so only what that codec can become
 /// without a decoder is offered.
 pub fn late_offer(
     browser_answer: &Description,
@@ -63,6 +67,42 @@ pub fn late_offer(
     offer(browser_answer, local, origin, settings, &[], candidates)
 }
 
+/// Our offer in a reliable 18x to an INVITE without SDP, before the page has answered
+/// (RFC 3262 §5).
+///
+/// It has the codecs that [`formats_for_browser`](crate::formats_for_browser) with `None` offers to
+/// the browser, since whichever the browser answers can become each of them without a decoder. When
+/// the page has answered, [`plan_late`](crate::plan_late) takes its answer, this offer, and the SIP
+/// side's answer from the PRACK.
+pub fn early_late_offer(
+    local: &[LocalMedia],
+    origin: Origin,
+    settings: &CodecSettings,
+) -> Result<Description, PlanError> {
+    let mut media = Vec::new();
+    for for_browser in late_formats(settings)? {
+        let Some(local) = local.iter().find(|local| local.kind == for_browser.kind) else {
+            continue;
+        };
+        let mut formats = for_browser.formats;
+        for event in formats.iter_mut().filter(|format| format.is_event()) {
+            event.fmtp = Some(telephone_event::OFFERED.into());
+        }
+        media.push(Media::ours(*local, Direction::SendRecv, formats));
+    }
+    let addr = media.first().and_then(|media| media.addr);
+    if addr.is_none() {
+        let text = "There is no port for the audio of this call.";
+        return Err(PlanError::Unusable(text.into()));
+    }
+    Ok(Description {
+        origin,
+        addr,
+        session_lines: Vec::new(),
+        media,
+    })
+}
+
 fn offer(
     browser: &Description,
     local: &[LocalMedia],
@@ -74,7 +114,7 @@ fn offer(
     let mut media = Vec::new();
     let mut nothing = None;
     for theirs in &browser.media {
-        let Some(kind) = theirs.kind.filter(|kind| is_first(browser, theirs, *kind)) else {
+        let Some(kind) = theirs.kind.filter(|kind| browser.is_first(theirs, *kind)) else {
             continue;
         };
         let Some(local) = local.iter().find(|local| local.kind == kind) else {
@@ -108,19 +148,12 @@ fn offer(
     Ok(Description {
         origin,
         addr,
-        session_lines: session_lines.to_vec(),
+        session_lines: sound(session_lines),
         media,
     })
 }
 
-/// Further m-lines of a kind are not carried.
-pub(crate) fn is_first(description: &Description, media: &Media, kind: MediaKind) -> bool {
-    description
-        .first(kind)
-        .is_some_and(|first| std::ptr::eq(first, media))
-}
-
-/// The browser's codecs that may be offered, in order, as the SIP side reads them.
+/// The browser's codecs that may be offered, in order, in the form for the SIP side.
 fn sip_codecs(browser: &[Format], settings: &CodecSettings) -> Vec<Format> {
     let mut ranked: Vec<(usize, Format)> = Vec::new();
     for format in browser.iter().filter(|format| can_pass(format)) {
@@ -141,25 +174,25 @@ fn sip_codecs(browser: &[Format], settings: &CodecSettings) -> Vec<Format> {
     codecs
 }
 
-/// H.264 once per packetization mode, in the profile nearest to Constrained Baseline.
+/// Keeps H.264 once for each packetization mode, in the profile nearest to Constrained Baseline.
 ///
-/// Chromium offers three profiles in two modes each. baresip 1.0 answers one of them and then sends
-/// with the payload type of another; and each costs 100 bytes of the INVITE.
+/// Chromium offers three profiles in two modes each. baresip 1.0 answers one of them and sends with
+/// the payload type of another, and each takes 100 bytes of the INVITE.
 fn one_h264_per_mode(ranked: &mut Vec<(usize, Format)>) {
     let video: Vec<_> = ranked
         .iter()
         .filter(|(_, format)| format.encoding == Encoding::H264)
         .map(|(_, format)| {
             (
-                h264(format).mode,
-                h264(format).profile(),
+                format.h264().mode,
+                format.h264().profile(),
                 format.payload_type,
             )
         })
         .collect();
     ranked.retain(|(_, format)| {
         format.encoding != Encoding::H264 || {
-            let mode = h264(format).mode;
+            let mode = format.h264().mode;
             let best = video
                 .iter()
                 .filter(|(of, _, _)| *of == mode)
@@ -169,8 +202,8 @@ fn one_h264_per_mode(ranked: &mut Vec<(usize, Format)>) {
     });
 }
 
-/// PCMA where only PCMU is there, and the reverse: the one is made of the other by table.
-fn other_law(codecs: &[Format]) -> Option<Format> {
+/// PCMA if only PCMU is there, and the reverse: each is made of the other by table.
+pub(crate) fn other_law(codecs: &[Format]) -> Option<Format> {
     let has = |encoding| codecs.iter().any(|codec| codec.encoding == encoding);
     let number = match (has(Encoding::Pcmu), has(Encoding::Pcma)) {
         (true, false) => 8,
@@ -184,11 +217,12 @@ fn other_law(codecs: &[Format]) -> Option<Format> {
     .then_some(format)
 }
 
-fn for_sip(format: &Format) -> Format {
+/// A browser's format in the form for the SIP side, with what the browser wants to receive.
+pub(crate) fn for_sip(format: &Format) -> Format {
     let fmtp = match format.encoding {
         Encoding::Opus => opus::relayed(format.fmtp.as_deref()),
         Encoding::Vp8 => vp8::relayed(format.fmtp.as_deref()),
-        Encoding::H264 => Some(h264(format).offer_to_sip()),
+        Encoding::H264 => Some(format.h264().offer_to_sip()),
         _ => None,
     };
     Format {
@@ -197,15 +231,19 @@ fn for_sip(format: &Format) -> Format {
     }
 }
 
-/// telephone-event at each clock of the codecs, with the browser's numbers; 8000 before 48000, since
-/// there are devices that take the first without looking at its clock.
+/// telephone-event at each clock of the codecs, with the browser's numbers. 8000 stands before 48000,
+/// since some devices take the first one without a look at its clock.
 ///
-/// A browser with digits at another clock only (Firefox knows 8000 alone) still gets 8000 offered:
-/// the bridge rescales. A browser without any asked for none (`stripCodecs`).
-fn events(browser: &[Format], codecs: &[Format], settings: &CodecSettings) -> Vec<Format> {
+/// 8000 is offered even if the browser has digits at another clock only, since the bridge rescales. If
+/// the browser has none at all the page does not want any (`stripCodecs`).
+pub(crate) fn events(
+    browser: &[Format],
+    codecs: &[Format],
+    settings: &CodecSettings,
+) -> Vec<Format> {
     let theirs: Vec<&Format> = browser
         .iter()
-        .filter(|format| format.encoding == Encoding::TelephoneEvent)
+        .filter(|format| format.is_event())
         .filter(|format| settings.rank(format).is_some())
         .collect();
     let Some(first) = theirs.first() else {

@@ -1,28 +1,29 @@
-//! Which two formats go together without a decoder, and in which order.
+//! Which two formats go together without a decoder, and which pairs are preferred.
 
-use crate::fmtp::h264::H264;
 use crate::format::{Encoding, Format, PayloadType};
 use crate::plan::{PlanError, Route, Treatment};
+use crate::words::list;
 
-/// Whether we carry the format at all: from a browser to SIP and back, without a decoder.
+/// Whether the format can pass between a browser and SIP without a decoder at all.
 pub(crate) fn can_pass(format: &Format) -> bool {
     match format.encoding {
         Encoding::Opus => format.clock_hz == 48_000,
         Encoding::Pcmu | Encoding::Pcma | Encoding::G722 => format.clock_hz == 8000,
         Encoding::Vp8 => format.clock_hz == 90_000,
-        Encoding::H264 => format.clock_hz == 90_000 && h264(format).can_pass(),
+        Encoding::H264 => format.clock_hz == 90_000 && format.h264().can_pass(),
         _ => false,
     }
 }
 
-/// What the bridge does between the two and how far apart they are; `None`: it needs a decoder.
+/// What the bridge does between the two, and how far apart they are; `None` if it takes a decoder.
 pub(crate) fn pair(browser: &Format, sip: &Format) -> Option<(Treatment, u8)> {
     if !can_pass(browser) || !can_pass(sip) {
         return None;
     }
     match (&browser.encoding, &sip.encoding) {
-        (Encoding::H264, Encoding::H264) => h264(browser)
-            .distance(&h264(sip))
+        (Encoding::H264, Encoding::H264) => browser
+            .h264()
+            .distance(&sip.h264())
             .map(|distance| (Treatment::Pass, distance)),
         (one, two) if one == two => Some((Treatment::Pass, 0)),
         (Encoding::Pcmu, Encoding::Pcma) | (Encoding::Pcma, Encoding::Pcmu) => {
@@ -32,7 +33,7 @@ pub(crate) fn pair(browser: &Format, sip: &Format) -> Option<(Treatment, u8)> {
     }
 }
 
-/// Farther than any two that pass.
+/// The distance of a conversion by table: farther than any two formats that pass.
 const TABLE: u8 = u8::MAX;
 
 /// A format of the SIP leg with the number each side uses for it.
@@ -40,12 +41,12 @@ const TABLE: u8 = u8::MAX;
 pub(crate) struct SipFormat {
     /// As the SIP peer wrote it.
     pub(crate) format: Format,
-    /// The number we gave it: the peer sends with it.
+    /// Our number for it, with which the peer sends.
     pub(crate) recv: PayloadType,
 }
 
 /// Joins the codecs of both legs: first those that pass, in the SIP peer's order, then G.711 by
-/// table for whatever number has no route yet.
+/// table for each number that has no route yet.
 pub(crate) fn join(browser: &[Format], sip: &[SipFormat]) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     for theirs in sip {
@@ -75,13 +76,10 @@ pub(crate) fn join(browser: &[Format], sip: &[SipFormat]) -> Vec<Route> {
     routes
 }
 
-/// Joins digits: one telephone-event of the browser with each of the SIP leg, that of the codec's
-/// clock first. Where the clocks differ the bridge rescales.
+/// Joins one telephone-event of the browser with each of the SIP leg, that of the codec's clock
+/// first. Where the clocks differ the bridge rescales.
 pub(crate) fn join_events(browser: &Format, sip: &[SipFormat], codec: &Route) -> Vec<Route> {
-    let mut events: Vec<&SipFormat> = sip
-        .iter()
-        .filter(|sip| sip.format.encoding == Encoding::TelephoneEvent)
-        .collect();
+    let mut events: Vec<&SipFormat> = sip.iter().filter(|sip| sip.format.is_event()).collect();
     // RFC 4733 §2.1: the clock of the events is that of the audio.
     events.sort_by_key(|event| event.format.clock_hz != codec.sip.clock_hz);
     events
@@ -90,13 +88,10 @@ pub(crate) fn join_events(browser: &Format, sip: &[SipFormat], codec: &Route) ->
         .collect()
 }
 
-/// The telephone-event of a leg that goes with a codec: of its clock, else the first there is.
+/// The telephone-event of a leg that goes with a codec of this clock: the one of the same clock, else
+/// the first.
 pub(crate) fn event_for(formats: &[Format], clock_hz: u32) -> Option<&Format> {
-    let events = || {
-        formats
-            .iter()
-            .filter(|format| format.encoding == Encoding::TelephoneEvent)
-    };
+    let events = || formats.iter().filter(|format| format.is_event());
     events()
         .find(|event| event.clock_hz == clock_hz)
         .or_else(|| events().next())
@@ -129,43 +124,8 @@ pub(crate) fn nothing_in_common(browser: &[Format], sip: &[Format]) -> PlanError
     }
 }
 
-/// `opus/48000/2, PCMU/8000`: each once, without what only repairs others.
-pub(crate) fn list(formats: &[Format]) -> String {
-    let mut names: Vec<String> = Vec::new();
-    for format in formats {
-        let named = match &format.encoding {
-            Encoding::Other(name) => {
-                !["", "rtx", "red", "ulpfec", "flexfec-03"].contains(&name.as_str())
-            }
-            _ => true,
-        };
-        let name = describe(format);
-        if named && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if names.is_empty() {
-        "nothing".into()
-    } else {
-        names.join(", ")
-    }
-}
-
-/// A format in words, with what matters of its fmtp.
-pub(crate) fn describe(format: &Format) -> String {
-    match format.encoding {
-        Encoding::H264 => {
-            let h264 = h264(format);
-            format!(
-                "{format} ({}, packetization-mode {})",
-                h264.profile().name(),
-                h264.mode
-            )
-        }
-        _ => format.to_string(),
-    }
-}
-
-pub(crate) fn h264(format: &Format) -> H264 {
-    H264::parse(format.fmtp.as_deref())
+/// Whether what a browser sends can become this codec of the SIP side.
+pub(crate) fn suits_what_is_sent(sent: &Format, sip: &Format) -> bool {
+    let both_h264 = sent.encoding == Encoding::H264 && sip.encoding == Encoding::H264;
+    pair(sent, sip).is_some() || (both_h264 && sent.h264().single_units_fit(&sip.h264()))
 }

@@ -1,41 +1,30 @@
-//! Reading a description (RFC 8866), tolerantly: first [`Clean`], then `sdp-types`, then meaning.
+//! Reads a description (RFC 8866), tolerantly: [`Clean`] mends it, `sdp-types` reads its syntax,
+//! this file its meaning.
 //!
-//! Used alike for SIP devices and browsers; of a browser's SDP everything about ICE and DTLS is
-//! left out (crate `webrtc` reads that).
+//! SIP devices and browsers are read alike. A browser's ICE and DTLS attributes are left out; crate
+//! `webrtc` reads those.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::ParserError;
 
-use crate::clean::{Clean, error, read_addr};
+use crate::address::read_addr;
+use crate::clean::Clean;
 use crate::description::{Description, Direction, Feedback, Media};
+use crate::error::Error;
 use crate::format::{Encoding, Format, MediaKind, PayloadType};
 
-/// Why a text is no session description.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{what}", place(*.line))]
-pub struct Error {
-    /// Line of the text, from 1; 0 if it is not one line's fault.
-    pub line: usize,
-    /// What is wrong with it.
-    pub what: String,
-}
-
-fn place(line: usize) -> String {
-    if line == 0 {
-        String::new()
-    } else {
-        format!("line {line}: ")
-    }
-}
-
 impl Description {
-    /// Reads a session description, of a SIP device or of a browser.
+    /// Reads the session description of a SIP device or of a browser, and tolerates what real
+    /// devices write (module `clean`).
     ///
-    /// Tolerates what real devices write (module `clean`). A stream held by address (`c=0.0.0.0` or
-    /// `::`, RFC 3264 §8.4) comes out with `addr` `None` and a direction that does not receive.
-    /// Formats of rtx and red that repair a payload type which is not listed are left out.
+    /// A stream that is held by address (`c=0.0.0.0` or `::`, RFC 3264 §8.4) gets the `addr` `None`
+    /// and a direction that does not receive. Formats of rtx and red that repair a payload type
+    /// which is not listed are left out.
+    ///
+    /// The error names the line. A host name in the `c=` of an m-line in use is one: names are not
+    /// looked up.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let clean = Clean::read(text)?;
         let session = sdp_types::Session::parse(clean.text.as_bytes())
@@ -47,9 +36,9 @@ impl Description {
             .iter()
             .map(|media| read_media(media, connection.as_ref(), direction))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|Unreadable(address)| {
-                let what = format!("c= gives \"{address}\", which is no IP address");
-                error(clean.line_of("c=", &address), what)
+            .map_err(|HostName(name)| {
+                let what = format!("c= names the host \"{name}\", and only IP addresses are taken");
+                Error::at(clean.line_of("c=", &name), what)
             })?;
         Ok(Self {
             origin: clean.origin,
@@ -84,29 +73,29 @@ impl Connection {
     }
 }
 
-/// An address that is needed and is none.
-struct Unreadable(String);
+/// A `c=` that is needed and has a name instead of an address.
+struct HostName(String);
 
 fn read_media(
     media: &sdp_types::Media,
     session: Option<&Connection>,
     session_direction: Option<Direction>,
-) -> Result<Media, Unreadable> {
+) -> Result<Media, HostName> {
     let own = media.connections.first().map(Connection::read);
     let connection = own.as_ref().or(session);
     let addr = connection.and_then(Connection::addr);
     let mut own_direction = direction(&media.attributes)
         .or(session_direction)
         .unwrap_or_default();
-    // A browser writes 0.0.0.0 because ICE tells its address; there it is no hold.
+    // A browser writes 0.0.0.0 since ICE finds its address. There it is not a hold.
     let by_ice = media.proto.to_ascii_uppercase().contains("TLS");
     match connection {
         Some(Connection::Unspecified) if !by_ice => {
-            // RFC 3264 §8.4: nothing is sent to this address.
+            // RFC 3264 §8.4: neither RTP nor RTCP is sent to this address.
             own_direction = own_direction.and(Direction::SendOnly);
         }
         Some(Connection::Name(text)) if !by_ice && media.port != 0 => {
-            return Err(Unreadable(text.clone()));
+            return Err(HostName(text.clone()));
         }
         _ => {}
     }
@@ -201,8 +190,8 @@ fn apply_rtpmap(format: &mut Format, rtpmap: &str) {
         .max(1);
 }
 
-/// `stripCodecs` cuts a payload type and leaves what repairs it (protocol R13). Repair may itself
-/// be repaired, so until nothing is left over.
+/// Drops formats that repair a payload type which is not listed: `stripCodecs` of a page cuts the
+/// codec and leaves its repair (R13). A repair may be repaired itself, hence the loop.
 fn drop_dangling(formats: &mut Vec<Format>) {
     loop {
         let listed: BTreeSet<PayloadType> =
@@ -317,7 +306,7 @@ fn of_payload_types<'a>(
     })
 }
 
-/// In our words, with the line as it was received.
+/// The parser's error in our words, with the number of the line as it was received.
 fn explain(error: &ParserError, numbers: &[usize]) -> Error {
     let (line, what) = match error {
         ParserError::InvalidLineFormat(line, what) => (*line, (*what).to_owned()),
@@ -336,5 +325,5 @@ fn explain(error: &ParserError, numbers: &[usize]) -> Error {
         .and_then(|index| numbers.get(index))
         .copied()
         .unwrap_or(0);
-    crate::clean::error(line, what)
+    Error::at(line, what)
 }

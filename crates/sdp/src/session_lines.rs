@@ -1,11 +1,13 @@
-//! `sipSDP`: session-level lines that a page adds to our SDP (requirement A15, trust A8).
+//! `sipSDP`: session-level lines that a page adds to our SDP (A15).
 //!
-//! They stand between `c=` and `t=`. A page may set bandwidth and attributes; what names addresses,
-//! keys, or the shape of the description is ours alone.
+//! A page may set bandwidth (`b=`, written before `t=`) and attributes (`a=`, written after it).
+//! Attributes that carry addresses or keys or that shape the description are the server's alone.
 
-/// Longest line, in bytes.
+use crate::description::is_bandwidth;
+
+/// The longest line, in bytes.
 const MAX_BYTES: usize = 256;
-/// Most lines.
+/// The most lines.
 const MAX_LINES: usize = 32;
 /// Attributes that carry an address, a key, or the identity of a stream.
 const OURS: [&str; 28] = [
@@ -49,7 +51,8 @@ pub struct SessionLineError {
     pub what: String,
 }
 
-/// Checks the lines a page gives: `a=` and `b=` only, each at most 256 bytes, none that is ours.
+/// Checks the lines that a page gives: at most 32 lines, each an `a=` or a `b=` of at most 256
+/// bytes, none of an attribute that only the server may set.
 pub fn check_session_lines(lines: &[String]) -> Result<(), SessionLineError> {
     if lines.len() > MAX_LINES {
         let what = format!("is one too many: at most {MAX_LINES} are allowed");
@@ -69,14 +72,19 @@ pub fn check_session_lines(lines: &[String]) -> Result<(), SessionLineError> {
     Ok(())
 }
 
-/// Those of the lines that pass the check: the last wall before they are written.
+/// The lines that pass the check, in the order of [`Description::session_lines`]. They are checked
+/// here once more, right before they are written.
+///
+/// [`Description::session_lines`]: crate::Description::session_lines
 pub(crate) fn sound(lines: &[String]) -> Vec<String> {
-    lines
+    let mut sound: Vec<String> = lines
         .iter()
         .take(MAX_LINES)
         .filter(|line| fault(line).is_none())
         .cloned()
-        .collect()
+        .collect();
+    sound.sort_by_key(|line| !is_bandwidth(line));
+    sound
 }
 
 fn fault(line: &str) -> Option<String> {

@@ -302,10 +302,16 @@ fn session_lines_of_the_page_go_into_the_answer_and_bad_ones_do_not() {
     let offer = parsed(&sip("m=audio 4000 RTP/AVP 0"));
     let browser = parsed(&browser_answer(&offer, &settings));
     let plan = plan_incoming(&offer, &browser, &settings).unwrap();
-    let lines = ["b=AS:3000", "a=setup:active", "a=x\r\nc=IN IP4 10.0.0.1"].map(str::to_owned);
+    let lines = [
+        "a=label:1",
+        "b=AS:3000",
+        "a=setup:active",
+        "a=x\r\nc=IN IP4 10.0.0.1",
+    ]
+    .map(str::to_owned);
     let text = answer_to_sip(&offer, &plan, &local(), origin(), &lines).to_string();
     assert!(
-        text.contains("\r\nc=IN IP4 192.0.2.1\r\nb=AS:3000\r\nt=0 0\r\n"),
+        text.contains("\r\nc=IN IP4 192.0.2.1\r\nb=AS:3000\r\nt=0 0\r\na=label:1\r\nm=audio"),
         "{text}"
     );
 }

@@ -2,6 +2,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod agreed;
+mod both_hold;
+mod change;
 mod hold;
 mod incoming;
 mod invariants;
@@ -11,3 +14,4 @@ mod offer;
 mod outgoing;
 mod parse;
 mod samples;
+mod sequences;

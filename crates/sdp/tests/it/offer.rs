@@ -214,7 +214,7 @@ fn a_browser_without_a_microphone_is_silent_not_recvonly() {
 }
 
 #[test]
-fn session_lines_stand_between_c_and_t() {
+fn bandwidth_of_the_page_stands_before_the_time_and_attributes_after_it() {
     let lines = ["b=AS:3000", "b=TIAS:2500000", "b=RS:1000", "b=RR:3000"].map(str::to_owned);
     let settings = CodecSettings::default();
     let offer = offer_to_sip(
@@ -231,6 +231,19 @@ fn session_lines_stand_between_c_and_t() {
         ),
         "{text}"
     );
+    let lines = ["a=label:1", "b=AS:3000", "a=x-tag"].map(str::to_owned);
+    let offer = offer_to_sip(
+        &parsed(CHROMIUM_AUDIO),
+        &local(),
+        origin(),
+        &settings,
+        &lines,
+    )
+    .unwrap();
+    let text = offer.to_string();
+    let expected = "\r\nc=IN IP4 192.0.2.1\r\nb=AS:3000\r\nt=0 0\r\na=label:1\r\na=x-tag\r\nm=";
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(parsed(&text), offer);
     let lines = ["a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x".to_owned()];
     let error = offer_to_sip(
         &parsed(CHROMIUM_AUDIO),

@@ -113,10 +113,13 @@ fn lines_nobody_knows_are_passed_over() {
 }
 
 #[test]
-fn session_lines_are_those_before_the_time() {
-    let text =
-        "v=0\ns=-\nb=AS:3000\na=x-before:1\nt=0 0\na=x-after:1\nb=AS:9\nm=audio 1 RTP/AVP 0\n";
-    assert_eq!(parsed(text).session_lines, ["b=AS:3000", "a=x-before:1"]);
+fn session_lines_are_those_before_the_first_m_line() {
+    let text = "v=0\ns=-\na=x-before:1\nb=AS:3000\nt=0 0\na=x-after:1\nb=AS:9\nm=audio 1 RTP/AVP 0\na=x\nb=AS:1\n";
+    let read = parsed(text);
+    assert_eq!(
+        read.session_lines,
+        ["b=AS:3000", "b=AS:9", "a=x-before:1", "a=x-after:1"]
+    );
 }
 
 #[test]
@@ -201,7 +204,11 @@ fn errors_name_the_line() {
         ("v=0\na=x\0y", "line 2: the line has a control character"),
         (
             "v=0\nc=IN IP4 pbx.example.com\nm=audio 1 RTP/AVP 0",
-            "line 2: c= gives \"pbx.example.com\", which is no IP address",
+            "line 2: c= names the host \"pbx.example.com\", and only IP addresses are taken",
+        ),
+        (
+            "v=0\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 1 RTP/AVP 0\nm=video 2 RTP/AVP 96\nc=IN IP4 b.example.com\n",
+            "line 6: c= names the host \"b.example.com\", and only IP addresses are taken",
         ),
         (&many, "line 34: there are more than 32 m-lines"),
         (&long, "the description is longer than 64 KiB"),
@@ -227,4 +234,22 @@ fn a_refused_line_does_not_take_the_direction_of_the_session() {
     let text = "v=0\ns=-\nc=IN IP4 192.0.2.9\na=inactive\nt=0 0\nm=audio 0 RTP/AVP 0\na=sendrecv\n";
     let read = parsed(text);
     assert_eq!(parsed(&read.to_string()), read, "{read}");
+}
+
+#[test]
+fn a_host_name_that_nobody_needs_is_no_error() {
+    let name = "c=IN IP4 pbx.example.com";
+    for text in [
+        // The m-line has an address of its own, or is refused.
+        format!("v=0\n{name}\nt=0 0\nm=audio 1 RTP/AVP 0\nc=IN IP4 192.0.2.1"),
+        format!(
+            "v=0\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 1 RTP/AVP 0\nm=video 0 RTP/AVP 96\n{name}"
+        ),
+    ] {
+        assert_eq!(
+            parsed(&text).media[0].addr,
+            "192.0.2.1".parse().ok(),
+            "{text}"
+        );
+    }
 }

@@ -1,18 +1,18 @@
-//! Plan of a call that the SIP side offers.
+//! Plans a call that the SIP side offers.
 
-use super::{MediaPlan, Plan, PlanError, RemoteMedia, reason};
 use crate::answer::{Offered, offered_to_browser};
 use crate::description::{Description, Media, PTIME_MS};
-use crate::format::{Encoding, Format, MediaKind};
-use crate::offer::is_first;
+use crate::format::{Format, MediaKind};
 use crate::pairing::{SipFormat, event_for, join, join_events, nothing_in_common};
+use crate::plan::{MediaPlan, Plan, PlanError, RemoteMedia};
 use crate::settings::CodecSettings;
+use crate::words;
 
-/// Plan of an incoming call, from the INVITE's offer and the browser's answer to what
+/// Plans an incoming call from the INVITE's offer and the browser's answer to what
 /// [`formats_for_browser`](crate::formats_for_browser) made of it.
 ///
-/// What the browser put first is used, since that is what it sends; the SIP side is answered with
-/// that one codec and digits.
+/// The codec that the browser put first is used, since it sends that one. The SIP side is answered
+/// with that codec and digits.
 pub fn plan_incoming(
     sip_offer: &Description,
     browser_answer: &Description,
@@ -27,7 +27,7 @@ pub fn plan_incoming(
             _ if browser.rejected() => {
                 MediaPlan::refused(kind, format!("the browser refused {kind}"))
             }
-            Some(ours) if is_first(browser_answer, browser, kind) => {
+            Some(ours) if browser_answer.is_first(browser, kind) => {
                 match plan_media(kind, ours, browser) {
                     Ok(plan) => plan,
                     Err(error) if kind == MediaKind::Audio => return Err(error),
@@ -53,13 +53,13 @@ fn plan_media(
     ours: &Offered<'_>,
     browser: &Media,
 ) -> Result<MediaPlan, PlanError> {
-    // The browser's answer, each format with the SIP peer's that it stands for.
+    // The codecs of the browser's answer, each with the SIP peer's that it stands for.
     let answered = browser.formats.iter().filter(|format| format.is_codec());
     let used = answered.clone().find_map(|format| {
         let theirs = ours.pairs.iter().find(|(offered, _)| {
             offered.payload_type == format.payload_type && offered.encoding == format.encoding
         });
-        // A browser that renumbers is within its rights (RFC 3264 §6.1).
+        // A browser may renumber (RFC 3264 §6.1).
         let sip = match theirs {
             Some((_, sip)) => vec![numbered_by_peer(sip)],
             None => ours
@@ -81,12 +81,12 @@ fn plan_media(
     let mut routes = vec![used.clone()];
     let events: Vec<SipFormat> = sip_formats
         .iter()
-        .filter(|format| format.encoding == Encoding::TelephoneEvent)
+        .filter(|format| format.is_event())
         .map(numbered_by_peer)
         .collect();
     let event = event_for(&browser.formats, used.browser.clock_hz).filter(|_| !events.is_empty());
     if let Some(event) = event {
-        // One in the answer to SIP, so that the peer does not have to choose.
+        // The answer to SIP has one, so that the peer does not have to choose.
         routes.extend(join_events(event, &events, &used).into_iter().take(1));
         formats.push(event.clone());
     }
@@ -94,7 +94,7 @@ fn plan_media(
     Ok(MediaPlan {
         kind,
         accepted: true,
-        reason: reason::chosen(&used, routes.iter().find(|route| reason::is_event(route))),
+        reason: words::chosen(&used, routes.iter().find(|route| route.sip.is_event())),
         browser: formats,
         routes,
         remote: RemoteMedia::of(ours.sip_media),
@@ -108,7 +108,7 @@ fn plan_media(
     })
 }
 
-/// The answer to the SIP peer uses its numbers, so both directions have them.
+/// Our answer uses the SIP peer's numbers, so both directions have them.
 fn numbered_by_peer(format: &Format) -> SipFormat {
     SipFormat {
         format: format.clone(),

@@ -1,16 +1,19 @@
-//! Plan of a call whose SIP side answers our offer: an outgoing one, or one whose INVITE had no SDP.
+//! Plans a call whose SIP side answers our first offer: an outgoing call, or one whose INVITE had no
+//! SDP.
 
-use super::{MediaPlan, Plan, PlanError, RemoteMedia, Route, reason};
+use super::routes::{agreed, answering, by_their_own_number, join_sent, single_units};
 use crate::description::{Description, Media, PTIME_MS};
 use crate::fmtp::{h264::H264, opus, telephone_event, vp8};
 use crate::format::{Encoding, Format, MediaKind};
-use crate::offer::is_first;
-use crate::pairing::{SipFormat, event_for, h264, join, join_events, nothing_in_common, pair};
+use crate::pairing::{SipFormat, event_for, join, join_events, nothing_in_common, pair};
+use crate::plan::{MediaPlan, Plan, PlanError, RemoteMedia, Route};
+use crate::words;
 
-/// Plan of an outgoing call, from the SIP side's answer (of a 18x or of the 200).
+/// Plans an outgoing call from the SIP side's answer, be it in a 18x or in the 200.
 ///
-/// Several answers may come, and each gets its plan. Only the first is told to the browser; a later
-/// one that needs the browser to send another codec still gets its routes, by table if it must.
+/// Several answers may come, and each gets a plan. Only the first is told to the browser. If a later
+/// answer needs the browser to send another codec it still gets its routes, by table where that
+/// helps.
 pub fn plan_outgoing(
     browser_offer: &Description,
     our_offer: &Description,
@@ -19,8 +22,8 @@ pub fn plan_outgoing(
     plan(browser_offer, our_offer, sip_answer, BrowserLeg::WeAnswer)
 }
 
-/// Plan of an incoming call whose INVITE had no SDP, from the answer in the ACK. The browser's
-/// formats stay as it answered them.
+/// Plans an incoming call whose INVITE had no SDP, from the SIP side's answer in the ACK or in a
+/// PRACK. The browser's formats stay as it answered them.
 pub fn plan_late(
     browser_answer: &Description,
     our_offer: &Description,
@@ -53,7 +56,7 @@ fn plan(
             continue;
         };
         let offered = ours.media.iter().position(|media| media.kind == Some(kind));
-        let offered = offered.filter(|_| is_first(browser, browser_media, kind));
+        let offered = offered.filter(|_| browser.is_first(browser_media, kind));
         let Some(offered) = offered else {
             let why = format!("this {kind} line was not offered to the SIP side");
             media.push(MediaPlan::refused(kind, why));
@@ -69,7 +72,7 @@ fn plan(
         };
         match plan_media(kind, browser_media, &ours.media[offered], theirs, leg) {
             Ok(plan) => media.push(plan),
-            // A call without its sound is no call; without its picture it is one.
+            // A call without sound is useless, a call without pictures is not.
             Err(error) if kind == MediaKind::Audio => return Err(error),
             Err(error) => media.push(MediaPlan::refused(kind, error.detail())),
         }
@@ -85,16 +88,6 @@ fn plan(
         &formats(&mut browser.media.iter()),
         &theirs,
     ))
-}
-
-/// The m-line that answers ours: the one in the same place (RFC 3264 §6), else, since there are
-/// devices that leave refused lines out, the first of its kind.
-fn answering(answer: &Description, kind: MediaKind, place: usize) -> Option<&Media> {
-    let in_place = answer
-        .media
-        .get(place)
-        .filter(|media| media.kind == Some(kind));
-    in_place.or_else(|| answer.media.iter().find(|media| media.kind == Some(kind)))
 }
 
 fn plan_media(
@@ -122,9 +115,7 @@ fn plan_media(
     let Some(used) = routes.first().cloned() else {
         return Err(nothing_in_common(&browser.formats, &theirs.formats));
     };
-    let answers_events = sip
-        .iter()
-        .any(|sip| sip.format.encoding == Encoding::TelephoneEvent);
+    let answers_events = sip.iter().any(|sip| sip.format.is_event());
     let event = event_for(&browser.formats, used.browser.clock_hz).filter(|_| answers_events);
     let mut formats = reached_then_offered(&routes, browser, ours);
     let mut single_units = single_units(&formats, &routes);
@@ -153,7 +144,7 @@ fn plan_media(
     Ok(MediaPlan {
         kind,
         accepted: true,
-        reason: reason::chosen(&used, routes.iter().find(|route| reason::is_event(route))),
+        reason: words::chosen(&used, routes.iter().find(|route| route.sip.is_event())),
         browser: formats,
         routes,
         remote: RemoteMedia::of(theirs),
@@ -163,8 +154,8 @@ fn plan_media(
     })
 }
 
-/// The browser's codecs: those that have a route, in that order, then the others that we offered to
-/// the SIP side, since a later answer may take them.
+/// The browser's codecs: first those that have a route, in the order of the routes, then the others
+/// that we offered to the SIP side, since a later answer may take them.
 pub(super) fn reached_then_offered(routes: &[Route], browser: &Media, ours: &Media) -> Vec<Format> {
     let mut formats: Vec<Format> = Vec::new();
     let reached = routes.iter().map(|route| &route.browser);
@@ -183,94 +174,12 @@ pub(super) fn reached_then_offered(routes: &[Route], browser: &Media, ours: &Med
     formats
 }
 
-/// What a browser sends in single NAL units also reaches a SIP peer of H.264 mode 1. It matters where
-/// an earlier answer told the browser to send so.
-fn single_units(browser: &[Format], routes: &[Route]) -> Vec<Route> {
-    let is_h264 = |format: &&Format| format.encoding == Encoding::H264;
-    let unreached = browser.iter().filter(is_h264).filter(|format| {
-        let mut reached = routes.iter().map(|route| route.browser.payload_type);
-        reached.all(|number| number != format.payload_type)
-    });
-    let route = |format: &Format| {
-        let fits = |route: &&Route| {
-            is_h264(&&route.sip) && h264(format).single_units_fit(&h264(&route.sip))
-        };
-        let found = routes.iter().find(fits)?;
-        Some(Route {
-            browser: format.clone(),
-            ..found.clone()
-        })
-    };
-    unreached.filter_map(route).collect()
-}
-
-/// A browser that does not want to receive video waits for none.
-pub(super) fn sees(kind: MediaKind, browser: &Media) -> bool {
+/// Whether the browser waits for video: only if it wants to receive it.
+pub(crate) fn sees(kind: MediaKind, browser: &Media) -> bool {
     kind == MediaKind::Video && browser.direction.receives()
 }
 
-/// A peer that renumbers is to send with our numbers (RFC 3264 §5.1), but there are devices that send
-/// with those of their answer: both are understood where that is not ambiguous.
-fn by_their_own_number(routes: &[Route]) -> Vec<Route> {
-    let understood = |number| routes.iter().any(|route| route.sip_recv == number);
-    let renumbered = routes.iter().filter(|route| !understood(route.sip_send));
-    renumbered
-        .map(|route| Route {
-            sip_recv: route.sip_send,
-            ..route.clone()
-        })
-        .collect()
-}
-
-/// The browser sends what it put first, whatever the SIP side would like better; the rest of its
-/// formats it can at least be sent.
-fn join_sent(browser: &[Format], sip: &[SipFormat]) -> Vec<Route> {
-    let Some(sent) = browser.iter().position(Format::is_codec) else {
-        return Vec::new();
-    };
-    let mut routes = join(&browser[sent..=sent], sip);
-    if !routes.is_empty() {
-        routes.append(&mut join(&browser[sent + 1..], sip));
-    }
-    routes
-}
-
-/// The format of an answer with the number we offered it under; `None` if we did not offer it.
-///
-/// A number without an rtpmap means what we offered under it. A peer that keeps the number but
-/// narrows the fmtp (H.264 in mode 0 where mode 1 was offered) sends with that number all the same;
-/// one that renumbers sends with ours of the same meaning (RFC 3264 §5.1).
-fn agreed(theirs: &Format, offered: &[Format]) -> Option<SipFormat> {
-    let same_number = offered
-        .iter()
-        .find(|ours| ours.payload_type == theirs.payload_type);
-    if theirs.encoding == Encoding::Other(String::new()) {
-        let ours = same_number?;
-        let fmtp = theirs.fmtp.clone().or_else(|| ours.fmtp.clone());
-        return Some(SipFormat {
-            format: Format {
-                fmtp,
-                ..ours.clone()
-            },
-            recv: ours.payload_type,
-        });
-    }
-    let same_codec =
-        |ours: &&Format| ours.encoding == theirs.encoding && ours.clock_hz == theirs.clock_hz;
-    let ours = same_number.filter(same_codec).or_else(|| {
-        let distance = |ours: &Format| pair(ours, theirs).map_or(u8::MAX, |(_, distance)| distance);
-        offered
-            .iter()
-            .filter(same_codec)
-            .min_by_key(|ours| distance(ours))
-    })?;
-    Some(SipFormat {
-        format: theirs.clone(),
-        recv: ours.payload_type,
-    })
-}
-
-/// What our answer to the browser says of a format: what the SIP peer wants to receive, where it
+/// The fmtp of a format in our answer to the browser: what the SIP peer wants to receive if it
 /// answered that format, else what the browser itself offered.
 pub(super) fn answer_fmtp(browser: &Format, sip: Option<&Format>) -> Option<String> {
     let theirs = sip.and_then(|sip| sip.fmtp.as_deref());
@@ -282,9 +191,9 @@ pub(super) fn answer_fmtp(browser: &Format, sip: Option<&Format>) -> Option<Stri
     };
     match browser.encoding {
         Encoding::H264 => {
-            let offered = h264(browser);
+            let offered = browser.h264();
             Some(match sip.filter(|_| same) {
-                Some(sip) => H264::answer_to_browser(&offered, &h264(sip)),
+                Some(sip) => H264::answer_to_browser(&offered, &sip.h264()),
                 None => H264::answer_to_browser(&offered, &offered),
             })
         }
