@@ -1,9 +1,9 @@
 // A call as the page sees it. Frames and answers come in by handle*, frames go out by the link;
 // its status changes in one place, #enter, and only as state.js allows.
 
-import { CALL_STATUS, CALL_STATUS_INFO, ERROR_INFO } from './constants.js';
+import { CALL_EVENT, CALL_STATUS, CALL_STATUS_INFO, ERROR_INFO } from './constants.js';
 import { Emitter } from './emitter.js';
-import { phoneError, sentenceOf } from './errors.js';
+import { phoneError, refusedError, sentenceOf } from './errors.js';
 import { hasMedia, hooked } from './sdp.js';
 import { CALL_TRANSITIONS, isFinal, mayFollow } from './state.js';
 
@@ -12,6 +12,9 @@ import { CALL_TRANSITIONS, isFinal, mayFollow } from './state.js';
 /** @typedef {import('./types.js').CallStats} CallStats */
 /** @typedef {import('./types.js').Cause} Cause */
 /** @typedef {import('./types.js').Constraints} Constraints */
+/** @typedef {import('./types.js').Explanation} Explanation */
+/** @typedef {import('./types.js').Fail} Fail */
+/** @typedef {import('./types.js').Hold} Hold */
 /** @typedef {import('./capture.js').LocalMedia} LocalMedia */
 /** @typedef {Pick<import('./media.js').Media, keyof import('./media.js').Media>} Media */
 
@@ -20,6 +23,7 @@ import { CALL_TRANSITIONS, isFinal, mayFollow } from './state.js';
  * @typedef {object} CallLink
  * @property {string} login ours
  * @property {RTCConfiguration | undefined} configuration
+ * @property {(feature: string) => boolean} granted whether the server does this extension
  * @property {(message: string, data: object) => void} send
  * @property {(constraints: Constraints | undefined, display: HTMLElement | undefined, options: { asIs?: boolean | undefined }) => Promise<LocalMedia | null>} capture
  * @property {(options: import('./media.js').MediaOptions) => Media} openMedia
@@ -31,7 +35,7 @@ import { CALL_TRANSITIONS, isFinal, mayFollow } from './state.js';
 export class Call {
   /** @type {string} */
   #status = CALL_STATUS.NEW;
-  /** @type {Emitter<Record<string, [call: Call]>>} */
+  /** @type {Emitter<Record<string, [call: Call, detail?: any]>>} */
   #events = new Emitter();
   #id;
   #incoming;
@@ -55,6 +59,10 @@ export class Call {
   #errorInfo;
   /** @type {Cause | null} */
   #cause = null;
+  /** @type {Hold | null} */
+  #hold = null;
+  /** Those who wait for the server's explanation. @type {{ resolve: (explanation: Explanation) => void, reject: (error: Error) => void }[]} */
+  #explaining = [];
 
   /**
    * Pages use `session.createCall`.
@@ -145,14 +153,17 @@ export class Call {
     return this.#link.logger;
   }
 
+  /** Holds the call. The server answers with the true state: HOLD, or ESTABLISHED again and a WARN that says why. */
   hold() {
     this.#link.send('hold', { callId: this.#id });
   }
 
+  /** Holds the call, to transfer it next. */
   holdForTransfer() {
     this.#link.send('hold', { callId: this.#id, holdForTransfer: true });
   }
 
+  /** Releases the call. The answer is ESTABLISHED, or HOLD again while the other side holds it. */
   unhold() {
     this.#link.send('unhold', { callId: this.#id });
   }
@@ -160,6 +171,26 @@ export class Call {
   /** @param {string} target number or SIP URI */
   transfer(target) {
     this.#link.send('transfer', { callId: this.#id, target });
+  }
+
+  /** Which side holds the call; null if the server does not say. */
+  holdState() {
+    return this.#hold;
+  }
+
+  /**
+   * What the call negotiated, and why; rejects with a PhoneError.
+   * @returns {Promise<Explanation>}
+   */
+  async explain() {
+    if (!this.#link.granted('explain')) throw refusedError('NOT_GRANTED', 'This server does not explain calls.', undefined);
+    if (!this.#known || this.#over) {
+      throw phoneError('INVALID_CALL_STATE', `The server explains calls that it has; this one is ${this.#status}.`);
+    }
+    return new Promise((resolve, reject) => {
+      this.#explaining.push({ resolve, reject });
+      this.#link.send('explain', { callId: this.#id });
+    });
   }
 
   /** @param {string | number} tone 0-9 * # A-D @param {string} [type] RFC2833, INFO or INFO_RELAY */
@@ -231,8 +262,8 @@ export class Call {
   }
 
   /**
-   * @param {string} event one of CALL_STATUS
-   * @param {(call: Call) => void} callback
+   * @param {string} event one of CALL_STATUS or CALL_EVENT
+   * @param {(call: Call, detail: any) => void} callback gets this call, and for CALL_EVENT what happened
    */
   on(event, callback) {
     this.#events.on(event, callback);
@@ -259,9 +290,26 @@ export class Call {
     this.#enter(info.status);
   }
 
-  /** From the session: the server refused something asked of this call. @internal @param {import('./types.js').Fail} fail */
+  /** From the session: the server refused something asked of this call. @internal @param {Fail} fail */
   handleFail(fail) {
+    if (fail.apiMethod === 'explain') return this.#stopExplaining(fail.cause?.text ?? fail.info, fail.cause);
     this.#cause = fail.cause ?? this.#cause;
+  }
+
+  /** From the session: who holds the call from now on. @internal @param {Hold} hold */
+  handleHoldState({ local, remote }) {
+    this.#hold = { local: local === true, remote: remote === true };
+    this.#events.emit(CALL_EVENT.HOLD_STATE, this, this.#hold);
+  }
+
+  /** From the session: the other side pressed a key. @internal @param {{ digit: string, how: string }} digit */
+  handleDigit({ digit, how }) {
+    this.#events.emit(CALL_EVENT.DIGIT, this, { digit, how });
+  }
+
+  /** From the session: what was asked for by explain(). @internal @param {Explanation} explanation */
+  handleExplanation(explanation) {
+    this.#explaining.shift()?.resolve(explanation);
   }
 
   /** From the session: it is over, and the server ends its calls. @internal @param {Cause | null} cause null: we left */
@@ -373,10 +421,16 @@ export class Call {
     }
     this.#status = status;
     if (this.#over) {
+      this.#stopExplaining('The call ended before the server explained it.');
       this.#closeMedia();
       this.#link.ended(this);
     }
     this.#events.emit(status, this);
+  }
+
+  /** @param {string} [text] @param {Cause} [cause] */
+  #stopExplaining(text = ERROR_INFO.CAN_NOT_EXPLAIN, cause) {
+    for (const { reject } of this.#explaining.splice(0)) reject(refusedError('CAN_NOT_EXPLAIN', text, cause));
   }
 
   #closeMedia() {

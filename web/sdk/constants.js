@@ -38,6 +38,24 @@ export const SESSION_STATUS = Object.freeze({
   INCOMING_CALL: 'INCOMING_CALL',
 });
 
+/** Events of a session beyond the published SDK's. They come if the server grants them. */
+export const SESSION_EVENT = Object.freeze({
+  /** A text message of the SIP side. The argument is a {@link import('./types.js').TextMessage}. */
+  MESSAGE: 'MESSAGE',
+  /** The state of the mailbox. The argument is a {@link import('./types.js').MessageWaiting}. */
+  MESSAGE_WAITING: 'MESSAGE_WAITING',
+  /** The registration has changed. The argument is a {@link import('./types.js').RegistrationReport}. */
+  REGISTRATION_STATE: 'REGISTRATION_STATE',
+});
+
+/** Events of a call beyond the published SDK's. They come if the server grants them. */
+export const CALL_EVENT = Object.freeze({
+  /** The other side pressed a key. The arguments are the call and `{digit, how}`. */
+  DIGIT: 'DIGIT',
+  /** One side holds the call or releases it. The arguments are the call and `{local, remote}`. */
+  HOLD_STATE: 'HOLD_STATE',
+});
+
 /**
  * Status of a {@link import('./call.js').Call}; each is also the event fired when it is entered.
  *
@@ -106,6 +124,9 @@ export const ERROR_INFO = Object.freeze({
   CAN_NOT_SET_RESOLUTION: 'Cannot switch a published stream resolution',
   CAN_NOT_GET_STATS: 'Cannot get PeerConnection stats',
   LOCAL_ERROR: 'Local error',
+  NOT_GRANTED: 'The server does not do this',
+  MESSAGE_NOT_SENT: 'The message was not delivered',
+  CAN_NOT_EXPLAIN: 'The server did not explain the call',
 });
 
 /** Third argument of `getMediaDevices`. */

@@ -4,7 +4,8 @@ import { ERROR_INFO } from './constants.js';
 
 /**
  * `code` is a key of ERROR_INFO, or one of the media codes below; `message` is the text the published
- * SDK uses; `text` is a sentence to show. As a string it is its message, so `error == ERROR_INFO.X` holds.
+ * SDK uses; `text` is a sentence to show; `cause` is what the server says of the failure, where it says so.
+ * As a string it is its message, so `error == ERROR_INFO.X` holds.
  */
 export class PhoneError extends Error {
   /**
@@ -12,9 +13,10 @@ export class PhoneError extends Error {
    * @param {string} message
    * @param {string} [text]
    * @param {unknown} [origin] what was caught
+   * @param {import('./types.js').Cause} [cause]
    */
-  constructor(code, message, text = message, origin) {
-    super(message);
+  constructor(code, message, text = message, origin, cause) {
+    super(message, cause && { cause });
     this.name = 'PhoneError';
     this.code = code;
     this.text = text;
@@ -35,6 +37,16 @@ export class PhoneError extends Error {
 export function phoneError(code, text, detail) {
   const message = detail === undefined ? ERROR_INFO[code] : `${ERROR_INFO[code]} ${detail}`;
   return new PhoneError(code, message, text);
+}
+
+/**
+ * Something the server was asked for did not happen.
+ * @param {keyof typeof ERROR_INFO} code
+ * @param {string} text a sentence to show
+ * @param {import('./types.js').Cause | undefined} cause
+ */
+export function refusedError(code, text, cause) {
+  return new PhoneError(code, ERROR_INFO[code], text, undefined, cause);
 }
 
 /** A missing argument: a TypeError, as the published SDK throws. @param {keyof typeof ERROR_INFO} code */

@@ -2,9 +2,9 @@
 // Its status changes in one place, #enter, and only as state.js allows.
 
 import { Call } from './call.js';
-import { SESSION_STATUS } from './constants.js';
+import { SESSION_EVENT, SESSION_STATUS } from './constants.js';
 import { Emitter } from './emitter.js';
-import { argumentError, phoneError } from './errors.js';
+import { argumentError, phoneError, refusedError } from './errors.js';
 import { Logger } from './logger.js';
 import { isFinal, mayFollow, SESSION_TRANSITIONS } from './state.js';
 import { uuid } from './uuid.js';
@@ -14,6 +14,7 @@ import { Wire } from './wire.js';
 /** @typedef {import('./types.js').CallOptions} CallOptions */
 /** @typedef {import('./types.js').Cause} Cause */
 /** @typedef {import('./types.js').Fail} Fail */
+/** @typedef {import('./types.js').MessageStatus} MessageStatus */
 /** @typedef {import('./types.js').SessionOptions} SessionOptions */
 
 /**
@@ -28,7 +29,7 @@ import { Wire } from './wire.js';
  */
 
 /** What this SDK understands beyond the published one; the server grants it in `getUserData`. */
-const FEATURES = ['cause'];
+const FEATURES = ['cause', 'sipHeaders', 'holdState', 'digit', 'sipMessage', 'messageWaiting', 'registrationState', 'explain'];
 
 export class Session {
   #id = uuid();
@@ -47,6 +48,8 @@ export class Session {
   #offers = new Map();
   /** @type {Map<string, { resolve: (status: object) => void, reject: (status: object) => void }>} */
   #sent = new Map();
+  /** Text messages without an answer yet. @type {Map<string, { resolve: (status: MessageStatus) => void, reject: (error: Error) => void }>} */
+  #messages = new Map();
   /** What `getUserData` said. @type {Record<string, any>} */
   #connection = {};
   /** @type {Cause | null} */
@@ -115,6 +118,23 @@ export class Session {
     });
   }
 
+  /**
+   * Sends a text message to somebody on the SIP side.
+   * @param {{ to: string, body: string, contentType?: string | undefined }} message `to`: number, user or SIP URI; `contentType`: default text/plain
+   * @returns {Promise<MessageStatus>} the SIP side accepted it; rejects with a PhoneError, whose `cause` is the server's
+   */
+  async sendMessage({ to, body, contentType }) {
+    if (this.#status !== SESSION_STATUS.REGISTERED && this.#status !== SESSION_STATUS.ESTABLISHED) {
+      throw phoneError('INVALID_SESSION_STATE', `Messages need a connected session; this one is ${this.#status}.`, this.#status);
+    }
+    if (!this.#granted('sipMessage')) throw refusedError('NOT_GRANTED', 'This server does not send text messages.', undefined);
+    const operationId = uuid();
+    return new Promise((resolve, reject) => {
+      this.#messages.set(operationId, { resolve, reject });
+      this.#wire.send('sipMessage', { operationId, to, contentType, body });
+    });
+  }
+
   /** Ends the session and its calls. */
   disconnect() {
     if (isFinal(SESSION_TRANSITIONS, this.#status)) return;
@@ -123,9 +143,9 @@ export class Session {
   }
 
   /**
-   * @param {string} event one of SESSION_STATUS
+   * @param {string} event one of SESSION_STATUS or SESSION_EVENT
    * @param {(...args: any[]) => void} callback gets this session, and for ESTABLISHED what the server said;
-   *   for INCOMING_CALL the call; for WARN the refusal
+   *   for INCOMING_CALL the call; for WARN the refusal; for SESSION_EVENT what happened
    */
   on(event, callback) {
     this.#events.on(event, callback);
@@ -188,6 +208,13 @@ export class Session {
     wire.on('data', (data) => this.#events.emit(SESSION_STATUS.APP_DATA, data));
     wire.on('dataStatus', (status) => this.#delivered(status));
     wire.on('debug', (report) => this.#events.emit(SESSION_STATUS.DEBUG, report));
+    wire.on('holdState', (state) => this.#calls.get(state.callId)?.handleHoldState(state));
+    wire.on('digit', (digit) => this.#calls.get(digit.callId)?.handleDigit(digit));
+    wire.on('explanation', (explanation) => this.#calls.get(explanation.callId)?.handleExplanation(explanation));
+    wire.on('message', (message) => this.#events.emit(SESSION_EVENT.MESSAGE, message));
+    wire.on('messageStatus', (status) => this.#answered(status));
+    wire.on('messageWaiting', (mailbox) => this.#events.emit(SESSION_EVENT.MESSAGE_WAITING, mailbox));
+    wire.on('registrationState', (report) => this.#events.emit(SESSION_EVENT.REGISTRATION_STATE, report));
     wire.on('ignored', (why) => this.#logger.info(`session ${this.#id}: ignored ${why}`));
     wire.on('silence', () => this.#lose('The server has fallen silent.'));
     return wire;
@@ -234,6 +261,7 @@ export class Session {
     const call = new Call(options, {
       login: this.#options.appKey === 'clickToCallApp' ? '' : (this.#connection['sipLogin'] ?? ''),
       configuration: this.#options.mediaOptions,
+      granted: (feature) => this.#granted(feature),
       send: (message, data) => this.#wire.send(message, data),
       capture: this.#world.capture,
       openMedia: this.#world.openMedia,
@@ -260,6 +288,21 @@ export class Session {
     if (status.status === 'ACCEPTED') waiting?.resolve(status);
     else waiting?.reject(status);
     this.#events.emit(SESSION_STATUS.SEND_DATA_STATUS, status);
+  }
+
+  /** @param {MessageStatus} status */
+  #answered(status) {
+    const waiting = this.#messages.get(status.operationId);
+    this.#messages.delete(status.operationId);
+    if (status.status === 'ACCEPTED') return waiting?.resolve(status);
+    const text = status.cause?.text ?? status.info ?? 'The message was not delivered.';
+    waiting?.reject(refusedError('MESSAGE_NOT_SENT', text, status.cause));
+  }
+
+  /** Whether the server does this extension, as it said in `getUserData`. @param {string} feature */
+  #granted(feature) {
+    const { features } = this.#connection;
+    return Array.isArray(features) && features.includes(feature);
   }
 
   /** @param {string} text */
@@ -292,6 +335,10 @@ export class Session {
     for (const { reject } of this.#sent.values()) reject({ status: 'FAILED', info: 'The session has ended.' });
     this.#sent.clear();
     const cause = this.#leaving ? null : (this.#cause ?? connectionCause('The connection to the server was lost.'));
+    for (const { reject } of this.#messages.values()) {
+      reject(refusedError('MESSAGE_NOT_SENT', 'The session ended before the message was answered.', cause ?? undefined));
+    }
+    this.#messages.clear();
     for (const call of [...this.#calls.values()]) call.handleSessionEnd(cause);
     this.#world.ended(this);
   }

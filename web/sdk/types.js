@@ -41,6 +41,67 @@
  */
 
 /**
+ * Which side holds a call.
+ * @typedef {object} Hold
+ * @property {boolean} local this page does
+ * @property {boolean} remote the other side does
+ */
+
+/**
+ * A text message of the SIP side; argument of `SESSION_EVENT.MESSAGE`.
+ * @typedef {object} TextMessage
+ * @property {string} from number or SIP user
+ * @property {string} visibleName name to show
+ * @property {string} to
+ * @property {string} contentType for example text/plain
+ * @property {string} body
+ * @property {string} [callId] the call in which it came
+ */
+
+/**
+ * What became of a `sendMessage`.
+ * @typedef {object} MessageStatus
+ * @property {string} operationId
+ * @property {string} status ACCEPTED or FAILED
+ * @property {number} [sipStatus]
+ * @property {string} [info] why it failed, in words
+ * @property {Cause} [cause]
+ */
+
+/**
+ * State of the account's mailbox; argument of `SESSION_EVENT.MESSAGE_WAITING`. The counts are those of voice messages, where the server gives any.
+ * @typedef {object} MessageWaiting
+ * @property {boolean} waiting
+ * @property {number} [new]
+ * @property {number} [old]
+ * @property {number} [urgentNew] urgent ones among `new`
+ * @property {number} [urgentOld] urgent ones among `old`
+ * @property {string} [account] URI of the mailbox
+ */
+
+/**
+ * State of the SIP registration; argument of `SESSION_EVENT.REGISTRATION_STATE`.
+ * @typedef {object} RegistrationReport
+ * @property {string} state REGISTERING, REGISTERED, RETRYING, FAILED or UNREGISTERED
+ * @property {number} [sipStatus]
+ * @property {string} [info] in words
+ * @property {number} [retryInMs] time until the next attempt, in RETRYING
+ */
+
+/**
+ * Outcome of `call.explain`: what a call negotiated, and why. Codecs are named as in `a=rtpmap`: "opus/48000/2".
+ * @typedef {object} Explanation
+ * @property {string} callId
+ * @property {string} [sipCallId] Call-ID of the SIP dialog
+ * @property {{ medium: string, browser: string[], sip: string[] }[]} offered what each side named
+ * @property {{ medium: string, browser?: string, sip?: string, treatment: string, reason: string }[]} chosen
+ * @property {{ medium: string, local: string, remote?: string }[]} addresses of the SIP side's media
+ * @property {Hold} hold
+ * @property {{ atMs: number, direction: 'in' | 'out', transport: string, peer: string, summary: string, text: string }[]} ladder the SIP messages so far
+ * @property {number} ladderOmitted messages left out of the middle of the ladder
+ */
+
+/**
  * @typedef {object} SipOptions
  * @property {string} [login] user part of the account's SIP URI
  * @property {string} [authenticationName] name for the digest, default: login
@@ -103,7 +164,7 @@
  * @property {unknown} [custom]
  * @property {string} [stripCodecs] names not to offer, comma separated: "SILK,G722"
  * @property {string[]} [sipSDP] lines for the SIP side's SDP, for example ["b=AS:3000"]
- * @property {string[]} [sipHeaders]
+ * @property {Record<string, string> | { name: string, value: string }[]} [sipHeaders] extra headers of INVITE, or of its 200
  * @property {string} [videoContentHint] one of CONTENT_HINT_TYPE, default motion
  * @property {boolean} [useControls] native controls on the remote picture
  * @property {boolean} [collectDeviceInfo] send the list of devices along, default false

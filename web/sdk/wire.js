@@ -19,6 +19,13 @@ import { Emitter } from './emitter.js';
  * @property {[data: { operationId?: string, payload?: unknown }]} data
  * @property {[status: { operationId?: string, status?: string, info?: string }]} dataStatus
  * @property {[report: Record<string, any>]} debug
+ * @property {[state: { callId: string, local: boolean, remote: boolean }]} holdState
+ * @property {[digit: { callId: string, digit: string, how: string }]} digit
+ * @property {[message: import('./types.js').TextMessage]} message a text message of the SIP side
+ * @property {[status: import('./types.js').MessageStatus]} messageStatus what became of one of ours
+ * @property {[mailbox: import('./types.js').MessageWaiting]} messageWaiting
+ * @property {[report: import('./types.js').RegistrationReport]} registrationState
+ * @property {[explanation: import('./types.js').Explanation]} explanation
  * @property {[why: string]} ignored a frame nobody understands
  * @property {[]} silence the server has not spoken for `receiveProbes` probes
  */
@@ -86,6 +93,20 @@ export class Wire extends Emitter {
         return this.emit('dataStatus', first);
       case 'notifySessionDebugEvent':
         return this.emit('debug', first);
+      case 'holdState':
+        return this.emit('holdState', first);
+      case 'digit':
+        return this.emit('digit', first);
+      case 'sipMessage':
+        return this.emit('message', first);
+      case 'sipMessageStatus':
+        return this.emit('messageStatus', first);
+      case 'messageWaiting':
+        return this.emit('messageWaiting', first);
+      case 'registrationState':
+        return this.emit('registrationState', first);
+      case 'explain':
+        return this.emit('explanation', first);
     }
     if (CALL_STATUS_MESSAGES.includes(message)) return this.emit('callStatus', first);
     if (!NOT_FOR_US.includes(message)) this.emit('ignored', `unknown message ${message}`);

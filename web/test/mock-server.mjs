@@ -35,6 +35,7 @@ export async function mockServer({ config = DEMO, onFrame = politely() } = {}) {
   new WebSocketServer({ server: http }).on('connection', (socket) => {
     const peer = {
       account: {},
+      calls: new Map(),
       send: (message, ...data) => socket.send(JSON.stringify({ message, data: data.length > 0 ? data : [null] })),
       close: (code, reason) => socket.close(code, reason),
       kill: () => socket.terminate(),
@@ -60,19 +61,23 @@ export async function mockServer({ config = DEMO, onFrame = politely() } = {}) {
   };
 }
 
-/** Registers everyone; calls ring, then are answered with what `answer(offer)` gives. */
+/** What the stand-in does of the extensions. */
+const FEATURES = ['cause', 'holdState'];
+
+/** Registers everyone; calls ring, then are answered with what `answer(offer)` gives. Hold works, but for calls to `nohold`. */
 export function politely({ answer = async () => '', onCall } = {}) {
   return async (message, object, peer) => {
     const info = (status, more = {}) => ({ callId: object.callId, incoming: false, status, caller: peer.account.sipLogin, callee: object.callee ?? '', visibleName: object.visibleName ?? '', hasAudio: true, hasVideo: object.hasVideo ?? false, mediaProvider: 'WebRTC', isMsrp: false, ...more });
     switch (message) {
       case 'connection': {
-        const { sipPassword: _secret, ...known } = object;
+        const { sipPassword: _secret, features = [], ...known } = object;
         peer.account = object;
-        peer.send('getUserData', { ...known, authToken: 'mock-token', status: 'ESTABLISHED' });
+        peer.send('getUserData', { ...known, authToken: 'mock-token', status: 'ESTABLISHED', features: features.filter((one) => FEATURES.includes(one)) });
         if (object.sipRegisterRequired !== false) peer.send('registered', { status: 'REGISTERED', sipStatus: 200 });
         return;
       }
       case 'call': {
+        peer.calls.set(object.callId, { info: info('ESTABLISHED'), local: false, remote: false });
         peer.send('notifyTryingResponse', info('TRYING', { sipStatus: 100 }));
         if (onCall?.(object, peer, info)) return;
         peer.send('ring', info('RING', { sipStatus: 180 }));
@@ -82,12 +87,28 @@ export function politely({ answer = async () => '', onCall } = {}) {
         return;
       }
       case 'answer':
+        peer.calls.set(object.callId, { info: info('ESTABLISHED', { incoming: true }), local: false, remote: false });
         return peer.send('talk', info('ESTABLISHED', { incoming: true }));
       case 'hangup':
         return peer.send('finish', info('FINISH', { info: 'Normal call clearing' }));
+      case 'unhold':
+        return hold(peer, object.callId, { local: false });
       case 'hold':
-        peer.send('fail', { apiMethod: 'hold', id: object.callId, status: 'FAILED', info: 'Hold is not available yet', cause: { sipCode: null, reason: '', q850: null, stage: 'call', side: 'gateway', text: 'Putting a call on hold is not available yet: the call goes on.' } });
+        if (peer.calls.get(object.callId)?.info.callee !== 'nohold') return hold(peer, object.callId, { local: true });
+        peer.send('fail', { apiMethod: 'hold', id: object.callId, status: 'FAILED', info: 'Not Acceptable Here', cause: { sipCode: 488, reason: 'Not Acceptable Here', q850: null, stage: 'call', side: 'sip', text: 'The other side refused to be put on hold (488): the call goes on.' } });
         return peer.send('talk', info('ESTABLISHED'));
     }
   };
+}
+
+/** One side of a call holds it or releases it, and the page is told, as docs/protocol.md says. */
+export function hold(peer, callId, change) {
+  const call = peer.calls.get(callId);
+  const held = call.local || call.remote;
+  Object.assign(call, change);
+  const { info, local, remote } = call;
+  peer.send('holdState', { callId, local, remote });
+  // a page's own `hold` and `unhold` are always answered; what the other side does only where it changes the status
+  if (local || remote) return (!held || 'local' in change) && peer.send('hold', { ...info, status: 'HOLD' });
+  return peer.send('talk', { ...info, status: 'ESTABLISHED' });
 }

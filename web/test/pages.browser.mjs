@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { chromium, farEnd, WITHOUT_LEAVE } from './chromium.mjs';
-import { mockServer, politely } from './mock-server.mjs';
+import { hold, mockServer, politely } from './mock-server.mjs';
 
 const cause = { sipCode: 486, reason: 'Busy Here', q850: 17, stage: 'invite', side: 'sip', text: 'The other side is busy (486).' };
 let machine;
@@ -215,14 +215,57 @@ test('the caller gives up: the page is ready for the next call', () =>
 test('hold refused: the sentence stays, the button is true and works again', () =>
   on('/phone/', async (ui) => {
     await ui.connect();
-    await ui.call();
+    await ui.call('nohold');
     await ui.page.click('#holdBtn');
-    await ui.says('callMessage', 'not available yet');
+    await ui.says('callMessage', 'refused to be put on hold');
     await ui.page.waitForFunction(() => !document.getElementById('holdBtn').disabled);
     assert.deepEqual([await ui.text('holdBtn'), await ui.text('callStatus')], ['Hold', 'ESTABLISHED']);
-    assert.match(await ui.text('callMessage'), /not available yet/);
+    assert.match(await ui.text('callMessage'), /refused to be put on hold/);
     await ui.hangUp();
   }));
+
+for (const path of ['/phone/', '/phone-video/']) {
+  test(`hold on ${path}: by you, by them, by both, and released in either order`, () =>
+    on(path, async (ui) => {
+      await ui.connect();
+      await ui.call();
+      const peer = server.last();
+      const [callId] = peer.calls.keys();
+      /** What the page shows, once the button is usable: status, sentence, button. */
+      const shows = async (status, sentence, label) => {
+        await ui.is('callMessage', sentence);
+        await ui.page.waitForFunction(() => !document.getElementById('holdBtn').disabled);
+        const pressed = await ui.page.$eval('#holdBtn', (one) => one.getAttribute('aria-pressed'));
+        assert.deepEqual([await ui.text('callStatus'), await ui.text('holdBtn'), pressed], [status, label, String(label === 'Unhold')], sentence);
+      };
+      const talks = () => shows('ESTABLISHED', 'You are connected with echo.', 'Hold');
+      const press = () => ui.page.click('#holdBtn');
+      const they = (remote) => hold(peer, callId, { remote });
+      await press();
+      await shows('HOLD', 'On hold by you.', 'Unhold');
+      await press();
+      await talks();
+      they(true);
+      await shows('HOLD', 'On hold by echo.', 'Hold');
+      they(false);
+      await talks();
+      // theirs first, released first by us
+      they(true);
+      await press();
+      await shows('HOLD', 'On hold by you and by echo.', 'Unhold');
+      await press();
+      await shows('HOLD', 'On hold by echo.', 'Hold');
+      they(false);
+      await talks();
+      // ours first, released first by them
+      await press();
+      they(true);
+      await shows('HOLD', 'On hold by you and by echo.', 'Unhold');
+      they(false);
+      await shows('HOLD', 'On hold by you.', 'Unhold');
+      await ui.hangUp();
+    }));
+}
 
 test('failures in words: busy, a field left empty, a server that goes, a server that is not there', () =>
   on('/phone/', async (ui) => {

@@ -17,7 +17,7 @@ test('connection has the fields of the captured one, in their order, and our fea
   assert.deepEqual(Object.keys(withoutFeatures(frame.data[0])), Object.keys(golden.sent.connection.data[0]));
   const same = ({ mediaProviders, clientOSVersion, clientBrowserVersion, ...rest }) => rest;
   assert.deepEqual(same(withoutFeatures(frame.data[0])), same(golden.sent.connection.data[0]));
-  assert.deepEqual(frame.data[0].features, ['cause']);
+  assert.deepEqual(frame.data[0].features, ['cause', 'sipHeaders', 'holdState', 'digit', 'sipMessage', 'messageWaiting', 'registrationState', 'explain']);
 });
 
 test('re-attaching sends the token and nothing of the account', () => {

@@ -57,6 +57,11 @@ async function story(shot, page, name) {
   if (name === 'phone-video') await page.waitForSelector('#remoteVideo.seen');
   await new Promise((later) => setTimeout(later, 1500));
   await shot('call');
+  await page.click('#holdBtn');
+  await status('callStatus', 'HOLD');
+  await shot('hold');
+  await page.click('#holdBtn');
+  await status('callStatus', 'ESTABLISHED');
   await page.click('#callBtn');
   await status('callStatus', 'FINISH');
   await page.$eval('#callee', (field) => (field.value = 'busy'));

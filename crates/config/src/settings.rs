@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::table::{self, Effect, Entry};
 use crate::{Error, Report, ReportKind, Source, file};
 
-/// Every setting that has an effect. `docs/config.md` says what each is for; the name of a field
-/// is the name of its key with `_` for `.`, but for the units.
+/// Every setting that has an effect. `docs/config.md` says what each is for. A field is named as its
+/// key is, with `_` for `.`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// `ip`: addresses others reach this server at; empty: every interface's.
@@ -31,10 +31,6 @@ pub struct Config {
     pub keep_alive_server_interval: Duration,
     /// `keep_alive.probes`: unanswered `ping`s that close the socket.
     pub keep_alive_probes: u32,
-    /// `client_timeout`: life of a session without a socket.
-    pub client_timeout: Duration,
-    /// `client_timeout_check_interval`.
-    pub client_timeout_check_interval: Duration,
     /// `sip_port`: SIP over UDP and TCP. 0: any free port.
     pub sip_port: u16,
     /// `sip_transport`, `tls` where `sip_use_tls` is set.
@@ -47,11 +43,20 @@ pub struct Config {
     pub sip_targets: Option<Vec<SipTarget>>,
     /// `sip_t1`: T1 of RFC 3261.
     pub sip_t1: Duration,
+    /// `sip_trying_timeout`: how long an INVITE may have no answer but 100.
+    pub sip_trying_timeout: Duration,
+    /// `session_expires`: session interval asked for (RFC 4028); zero: none. Otherwise at least
+    /// `min_se`.
+    pub session_expires: Duration,
+    /// `min_se`: shortest session interval accepted (RFC 4028), at least 90 s.
+    pub min_se: Duration,
+    /// `sip_auth_after_progress`: whether a 407 after a 101-199 is answered with credentials.
+    pub sip_auth_after_progress: bool,
     /// `sip_busy_status`: the last status of a call to a busy peer.
     pub sip_busy_status: BusyStatus,
     /// `sip_decline_code`: answer to INVITE when the user declines.
     pub sip_decline_code: u16,
-    /// `no_answer_timeout`: how long a call may ring.
+    /// `no_answer_timeout`: how long a call may ring, from its first 101-199.
     pub no_answer_timeout: Duration,
     /// `user_agent`: User-Agent and Server.
     pub user_agent: String,
@@ -110,7 +115,7 @@ pub enum BusyStatus {
     Failed,
     /// `busy`, then `finish{FINISH}`.
     Finish,
-    /// `finish{BUSY}`.
+    /// `busy`, then `finish{BUSY}`.
     Busy,
 }
 
@@ -201,6 +206,16 @@ impl Config {
                 ),
             ));
         }
+        if !self.session_expires.is_zero() && self.session_expires < self.min_se {
+            return Err(wrong(
+                ["session_expires", "min_se"],
+                format!(
+                    "session_expires is {} and min_se is {}",
+                    self.session_expires.as_secs(),
+                    self.min_se.as_secs()
+                ),
+            ));
+        }
         match (&self.wss_cert_file, &self.wss_key_file) {
             (Some(_), None) => {
                 return Err(wrong(
@@ -255,14 +270,16 @@ impl Default for Config {
             ws_origins: None,
             keep_alive_server_interval: Duration::ZERO,
             keep_alive_probes: 0,
-            client_timeout: Duration::ZERO,
-            client_timeout_check_interval: Duration::ZERO,
             sip_port: 0,
             sip_transport: SipTransport::Udp,
             sip_use_tls: false,
             sip_advertise: Vec::new(),
             sip_targets: None,
             sip_t1: Duration::ZERO,
+            sip_trying_timeout: Duration::ZERO,
+            session_expires: Duration::ZERO,
+            min_se: Duration::ZERO,
+            sip_auth_after_progress: false,
             sip_busy_status: BusyStatus::Failed,
             sip_decline_code: 0,
             no_answer_timeout: Duration::ZERO,

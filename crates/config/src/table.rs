@@ -187,24 +187,10 @@ pub(crate) const ENTRIES: &[Entry] = &[
     ),
     key!(
         Sessions,
-        "client_timeout" = "3600000",
-        MILLISECONDS,
-        set!(client_timeout, value::milliseconds),
-        "How long a session with `keepAlive` lives without a WebSocket, in milliseconds. So far every session ends with its WebSocket."
-    ),
-    key!(
-        Sessions,
-        "client_timeout_check_interval" = "300000",
-        MILLISECONDS,
-        set!(client_timeout_check_interval, value::milliseconds),
-        "How often that is looked at, in milliseconds."
-    ),
-    key!(
-        Sessions,
         "no_answer_timeout" = "60",
         "1 to 3600 (seconds)",
         set!(no_answer_timeout, value::seconds),
-        "How long a call may ring, in seconds, in either direction."
+        "How long a call may ring, in seconds, in either direction. Of a call to the SIP side the time counts from the first provisional response after 100 Trying."
     ),
     key!(
         Sip,
@@ -246,7 +232,35 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_t1" = "500",
         "10 to 5000 (milliseconds)",
         set!(sip_t1, value::round_trip),
-        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP; 64 times T1 is how long it is waited for, and how long a server may say 100 Trying and nothing else. Less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
+        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP; 64 times T1 is how long it is waited for. Less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
+    ),
+    key!(
+        Sip,
+        "sip_trying_timeout" = "180",
+        "1 to 3600 (seconds)",
+        set!(sip_trying_timeout, value::seconds),
+        "How long a SIP server may say 100 Trying and nothing more to an INVITE, in seconds; `no_answer_timeout` counts from what comes next. The caller can hang up at any time."
+    ),
+    key!(
+        Sip,
+        "session_expires" = "1800",
+        "0, or 90 to 86400 (seconds), not less than min_se; 0 means none",
+        set!(session_expires, value::session_interval),
+        "The session interval asked for in a call (RFC 4028), in seconds: a call whose peer is gone ends at most so much later. `0`: none is asked for, and what the peer asks for is kept to."
+    ),
+    key!(
+        Sip,
+        "min_se" = "90",
+        "90 to 86400 (seconds)",
+        set!(min_se, value::min_session_interval),
+        "The shortest session interval taken from a peer (RFC 4028), in seconds; a shorter one is refused with 422."
+    ),
+    key!(
+        Sip,
+        "sip_auth_after_progress" = "false",
+        FLAG,
+        set!(sip_auth_after_progress, value::flag),
+        "`true`: a 407 that comes after a provisional response is answered with the password, if its realm has asked before; for servers that send 183 before they challenge. `false`: it is refused, since a callee behind the server could ask for the password in the server's name."
     ),
     key!(
         Sip,
@@ -359,6 +373,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
         PORT,
         set!(metrics_port, |text| value::port(text).map(Some)),
         "Figures for Prometheus under `/metrics`, on this port of 127.0.0.1 and on no other address. Default: none."
+    ),
+    known!("client_timeout", "a session ends with its page's WebSocket"),
+    known!(
+        "client_timeout_check_interval",
+        "a session ends with its page's WebSocket"
     ),
     known!(
         "call_reattach_timeout",

@@ -74,6 +74,27 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, Fault> {
     number(text, 1, 3600).map(Duration::from_secs)
 }
 
+/// Longest session interval, in seconds: a day.
+const MAX_SESSION_INTERVAL: u64 = 86_400;
+/// Shortest session interval, in seconds (RFC 4028 §4 and §5).
+const MIN_SESSION_INTERVAL: u64 = 90;
+
+/// A session interval in seconds; 0 means none.
+pub(crate) fn session_interval(text: &str) -> Result<Duration, Fault> {
+    match number(text, 0, MAX_SESSION_INTERVAL)? {
+        0 => Ok(Duration::ZERO),
+        1..MIN_SESSION_INTERVAL => Err(format!(
+            "an interval is at least {MIN_SESSION_INTERVAL} s (RFC 4028 section 4)"
+        )),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+/// The least session interval in seconds.
+pub(crate) fn min_session_interval(text: &str) -> Result<Duration, Fault> {
+    number(text, MIN_SESSION_INTERVAL, MAX_SESSION_INTERVAL).map(Duration::from_secs)
+}
+
 /// A count; 0 means "as many as cores".
 pub(crate) fn shards(text: &str) -> Result<Option<NonZeroU16>, Fault> {
     number(text, 0, 256).map(NonZeroU16::new)

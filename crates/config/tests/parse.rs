@@ -76,14 +76,16 @@ fn without_a_file_every_setting_has_its_default() {
         ws_origins: None,
         keep_alive_server_interval: Duration::from_secs(5),
         keep_alive_probes: 10,
-        client_timeout: Duration::from_secs(3600),
-        client_timeout_check_interval: Duration::from_secs(300),
         sip_port: 5080,
         sip_transport: SipTransport::Udp,
         sip_use_tls: false,
         sip_advertise: vec![],
         sip_targets: None,
         sip_t1: Duration::from_millis(500),
+        sip_trying_timeout: Duration::from_secs(180),
+        session_expires: Duration::from_secs(1800),
+        min_se: Duration::from_secs(90),
+        sip_auth_after_progress: false,
         sip_busy_status: BusyStatus::Failed,
         sip_decline_code: 486,
         no_answer_timeout: Duration::from_secs(60),
@@ -265,16 +267,38 @@ fn every_key_sets_its_own_field() {
             },
         ),
         (
-            "client_timeout=1000",
+            "sip_trying_timeout=20",
             Config {
-                client_timeout: Duration::from_secs(1),
+                sip_trying_timeout: Duration::from_secs(20),
                 ..base.clone()
             },
         ),
         (
-            "client_timeout_check_interval=100",
+            "session_expires=90",
             Config {
-                client_timeout_check_interval: Duration::from_millis(100),
+                session_expires: Duration::from_secs(90),
+                ..base.clone()
+            },
+        ),
+        (
+            "session_expires=0\nmin_se=3600",
+            Config {
+                session_expires: Duration::ZERO,
+                min_se: Duration::from_secs(3600),
+                ..base.clone()
+            },
+        ),
+        (
+            "min_se=1800",
+            Config {
+                min_se: Duration::from_secs(1800),
+                ..base.clone()
+            },
+        ),
+        (
+            "sip_auth_after_progress=TRUE",
+            Config {
+                sip_auth_after_progress: true,
                 ..base.clone()
             },
         ),
@@ -494,6 +518,34 @@ fn a_wrong_value_is_refused_with_key_value_line_and_what_is_allowed() {
         (
             "sip_decline_code=200",
             "line 1: sip_decline_code=200 is refused: it is not a whole number from 400 to 699. Allowed: 400 to 699.",
+        ),
+        (
+            "session_expires=89",
+            "line 1: session_expires=89 is refused: an interval is at least 90 s (RFC 4028 section 4). Allowed: 0, or 90 to 86400 (seconds), not less than min_se; 0 means none.",
+        ),
+        (
+            "session_expires=86401",
+            "line 1: session_expires=86401 is refused: it is not a whole number from 0 to 86400. Allowed: 0, or 90 to 86400 (seconds), not less than min_se; 0 means none.",
+        ),
+        (
+            "min_se=89",
+            "line 1: min_se=89 is refused: it is not a whole number from 90 to 86400. Allowed: 90 to 86400 (seconds).",
+        ),
+        (
+            "min_se=600\nsession_expires=599",
+            "line 2: session_expires=599 is refused: session_expires is 599 and min_se is 600. Allowed: 0, or 90 to 86400 (seconds), not less than min_se; 0 means none.",
+        ),
+        (
+            "min_se=1801",
+            "line 1: min_se=1801 is refused: session_expires is 1800 and min_se is 1801. Allowed: 90 to 86400 (seconds).",
+        ),
+        (
+            "sip_trying_timeout=0",
+            "line 1: sip_trying_timeout=0 is refused: it is not a whole number from 1 to 3600. Allowed: 1 to 3600 (seconds).",
+        ),
+        (
+            "sip_auth_after_progress=1",
+            "line 1: sip_auth_after_progress=1 is refused: it is neither true nor false. Allowed: true, false.",
         ),
         (
             "ws.origins=*",

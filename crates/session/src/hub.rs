@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use signaling::ServerMessage;
-use sip::{Hop, InviteId, RegistrationId, ResolveId, Target, Ua, UaConfig};
+use signaling::{Feature, ServerMessage};
+use sip::{Hop, InviteId, MessageId, RegistrationId, ResolveId, Target, Ua, UaConfig};
 
 use crate::call::{Call, CallInput, CallRules, Effect};
 use crate::ids::{CallId, LegId, SessionId, SocketId};
+use crate::ladder::Ladders;
 use crate::media::{MediaCommand, MediaEvent};
 use crate::record::{Journal, Record};
 use crate::registration::Registration;
@@ -160,6 +161,10 @@ pub struct Hub {
     pub(crate) calls: BTreeMap<CallId, Call>,
     /// Beside each call: what its record needs to know.
     journals: BTreeMap<CallId, Journal>,
+    /// The SIP messages of each call.
+    pub(crate) ladders: Ladders,
+    /// MESSAGE requests of pages that have no answer yet: whose, and what the page calls them.
+    pub(crate) messages: BTreeMap<MessageId, (SessionId, String)>,
     invites: BTreeMap<InviteId, CallId>,
     /// The same, the other way.
     invite_of: BTreeMap<CallId, InviteId>,
@@ -196,6 +201,8 @@ impl Hub {
             registrations: BTreeMap::new(),
             calls: BTreeMap::new(),
             journals: BTreeMap::new(),
+            ladders: Ladders::default(),
+            messages: BTreeMap::new(),
             invites: BTreeMap::new(),
             invite_of: BTreeMap::new(),
             timers: Timers::default(),
@@ -241,7 +248,12 @@ impl Hub {
             Input::SocketOpened { socket, peer } => self.socket_opened(socket, peer, now),
             Input::Frame { socket, text } => self.frame(socket, &text, now),
             Input::SocketClosed { socket } => self.socket_closed(socket, now),
-            Input::Sip(input) => self.ua.handle_input(input, now),
+            Input::Sip(input) => {
+                if let sip::Input::Received { from, bytes, .. } = &input {
+                    self.ladders.received(from, bytes, now);
+                }
+                self.ua.handle_input(input, now);
+            }
             Input::Media(event) => self.step_call(event.call(), CallInput::Media(event), now),
             Input::Shutdown => self.shutdown(now),
         }
@@ -295,7 +307,7 @@ impl Hub {
             attached: sessions.filter(|s| s.socket.is_some()).count(),
             registrations: self.registrations.len(),
             // An index that forgets less than its table shows here, too.
-            calls: self.calls.len().max(self.invites.len()),
+            calls: self.calls.len().max(self.invites.len()).max(self.ladders.len()),
             legs: self.calls.values().map(Call::leg_count).sum(),
             alarms: self.timers.len(),
             sip: self.ua.counts(),
@@ -380,6 +392,7 @@ impl Hub {
                     self.outputs.push_back(Output::Resolve { id, target });
                 }
                 sip::Output::Send { hop, bytes } => {
+                    self.ladders.sent(&hop, &bytes, now);
                     self.outputs.push_back(Output::Send { hop, bytes });
                 }
                 sip::Output::Event(event) => self.sip_event(event, now),
@@ -400,15 +413,39 @@ impl Hub {
             }
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),
+            Event::Message { .. } => return self.message_received(event, now),
+            Event::MessageSent { id, .. } => {
+                let id = *id;
+                let Event::MessageSent { result, .. } = event else {
+                    return;
+                };
+                return self.message_sent(id, result);
+            }
+            Event::MessageSummary {
+                request,
+                registration,
+                body,
+            } => return self.mailbox_changed(*request, *registration, body, now),
             Event::Located { id, .. }
             | Event::Trying { id }
             | Event::Progress { id, .. }
+            | Event::EarlyDialogEnded { id, .. }
             | Event::Answered { id, .. }
             | Event::Refused { id, .. }
             | Event::Confirmed { id, .. }
+            | Event::OfferDue { id }
+            | Event::Offered { id, .. }
+            | Event::OfferAnswered { id, .. }
+            | Event::OfferRefused { id, .. }
+            | Event::Info { id, .. }
+            | Event::InfoDone { id, .. }
             | Event::Ended { id, .. } => *id,
         };
         let Some(call) = self.invites.get(&invite).copied() else {
+            // Nobody is left to decide: the dialog is gone (RFC 3261 §12.2.2).
+            if let Event::Offered { request, .. } | Event::Info { request, .. } = event {
+                self.ua.respond(request, 481, &[], Bytes::new(), now);
+            }
             return;
         };
         let last = matches!(event, Event::Refused { .. } | Event::Ended { .. });
@@ -490,6 +527,7 @@ impl Hub {
     fn forget(&mut self, id: CallId) {
         self.calls.remove(&id);
         self.journals.remove(&id);
+        self.ladders.forget(id);
         self.timers.disarm_call(id);
     }
 
@@ -502,17 +540,47 @@ impl Hub {
             Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
             Effect::Invite(order) => {
                 let new = self.ua.prepare(*order, now);
-                self.invited(id, new);
+                self.invited(id, new, false, now);
             }
             Effect::Offer(sdp) => {
                 if let Some(invite) = invite {
                     self.ua.offer(invite, sdp, now);
                 }
             }
-            Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, now)),
-            Effect::Accept(sdp) => {
+            Effect::Ring(sdp) => {
                 if let Some(invite) = invite {
-                    self.ua.accept(invite, sdp, now);
+                    self.ua.ring(invite, sdp, now);
+                }
+            }
+            Effect::Accept { sdp, headers } => {
+                if let Some(invite) = invite {
+                    self.ua.accept(invite, sdp, &headers, now);
+                }
+            }
+            Effect::RequestOffer => {
+                if let Some(invite) = invite {
+                    self.ua.request_offer(invite, now);
+                }
+            }
+            Effect::Reoffer(sdp) => {
+                if let Some(invite) = invite {
+                    self.ua.reoffer(invite, sdp, now);
+                }
+            }
+            Effect::Respond {
+                request,
+                status,
+                headers,
+                sdp,
+            } => self.ua.respond(request, status, &headers, sdp, now),
+            Effect::Info { content_type, body } => {
+                if let Some(invite) = invite {
+                    self.ua.info(invite, content_type, body, now);
+                }
+            }
+            Effect::RejectFor(cause) => {
+                if let Some(invite) = invite {
+                    self.ua.reject_with(invite, &cause, now);
                 }
             }
             Effect::Reject(status, reason) => {
@@ -542,37 +610,52 @@ impl Hub {
     }
 
     /// Puts a call on the books before its first step.
-    pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>) {
+    pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>, now: Instant) {
         self.journals.insert(call.id, Journal::new());
         if let Some(invite) = invite {
-            self.invited(call.id, invite);
+            self.invited(call.id, invite, true, now);
         }
         self.calls.insert(call.id, call);
     }
 
     /// A call has its INVITE, and with it a name on the SIP side.
-    fn invited(&mut self, call: CallId, invite: InviteId) {
+    fn invited(&mut self, call: CallId, invite: InviteId, incoming: bool, now: Instant) {
         self.invites.insert(invite, call);
         self.invite_of.insert(call, invite);
+        let Some(sip_call_id) = self.ua.sip_call_id(invite).map(str::to_owned) else {
+            return;
+        };
+        self.ladders.begin(call, &sip_call_id, incoming, now);
         if let Some(journal) = self.journals.get_mut(&call) {
-            journal.sip_call_id = self.ua.sip_call_id(invite).map(str::to_owned);
+            journal.sip_call_id = Some(sip_call_id);
         }
+    }
+
+    /// Call-ID of a call's SIP leg.
+    pub(crate) fn sip_call_id(&self, call: CallId) -> Option<String> {
+        self.journals.get(&call)?.sip_call_id.clone()
+    }
+
+    pub(crate) fn call_of_invite(&self, invite: InviteId) -> Option<CallId> {
+        self.invites.get(&invite).copied()
     }
 
     // ---- toward the pages ----------------------------------------------------------------------
 
-    /// A message to a session's page; nothing if no page is there.
+    /// A message to a session's page; nothing if no page is there, or if it has not asked for the
+    /// extension that the message is of.
     pub(crate) fn tell(&mut self, session: SessionId, mut message: ServerMessage) {
         let Some(session) = self.sessions.get(&session) else {
             return;
         };
         let Some(socket) = session.socket else { return };
-        if !session.has(signaling::Feature::Cause) {
-            match &mut message {
-                ServerMessage::Fail(fail) => fail.cause = None,
-                ServerMessage::Finish(info) => info.cause = None,
-                _ => {}
-            }
+        if message.feature().is_some_and(|feature| !session.has(feature)) {
+            return;
+        }
+        if !session.has(Feature::Cause)
+            && let Some(cause) = message.cause_mut()
+        {
+            *cause = None;
         }
         self.send(socket, &message);
     }

@@ -1,10 +1,8 @@
 //! The record of a call: what happened to it, once for each thing, for log, metrics and `explain`.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sdp::{MediaKind, Plan};
 use sip::{Cause, Side};
 
 use crate::ids::{CallId, SessionId};
@@ -45,11 +43,11 @@ pub enum What {
     },
     /// Something of it changed.
     Changed {
-        /// What.
-        what: Vec<Change>,
+        /// What, in phrases: `audio is PCMA/8000 instead of PCMU/8000`.
+        what: Vec<String>,
         /// Whose wish it was.
         by: Side,
-        /// Why each medium has the codec it has.
+        /// Why each medium has the codec that it has now.
         why: String,
     },
     /// It is over.
@@ -78,97 +76,22 @@ impl fmt::Display for What {
             }
             Self::Answered { why } => write!(f, "answered: {why}"),
             Self::Changed { what, by, why } => {
-                let what: Vec<String> = what.iter().map(Change::to_string).collect();
-                write!(f, "changed by {by}: {}; {why}", what.join(", "))
+                write!(f, "changed by {by}: {} ({why})", what.join(", "))
             }
             Self::Ended { cause, duration } => {
-                let side = cause.side;
-                write!(f, "ended by {side}: {}", cause.text)?;
+                write!(f, "ended by {} ", cause.side)?;
                 match duration {
-                    Some(duration) => write!(f, " Duration {} s.", duration.as_secs()),
-                    None => f.write_str(" It was never answered."),
+                    Some(duration) => write!(f, "after {} s", duration.as_secs())?,
+                    None => f.write_str("before it was answered")?,
+                }
+                write!(f, ": {}", cause.text)?;
+                match cause.sip_code {
+                    Some(code) => write!(f, " ({code})"),
+                    None => Ok(()),
                 }
             }
         }
     }
-}
-
-/// One thing that changed in a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Who holds it.
-    Hold {
-        /// The page does.
-        local: bool,
-        /// The SIP side does.
-        remote: bool,
-    },
-    /// The codec on the SIP leg; `None`: this medium is refused.
-    Codec {
-        /// Of which medium.
-        kind: MediaKind,
-        /// As `a=rtpmap` writes it.
-        codec: Option<String>,
-    },
-    /// Where the SIP side wants its media; `None`: nowhere.
-    Address {
-        /// Which medium.
-        kind: MediaKind,
-        /// Its RTP address.
-        rtp: Option<SocketAddr>,
-    },
-    /// The page it is on.
-    Page,
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hold { local, remote } => f.write_str(match (local, remote) {
-                (false, false) => "resumed",
-                (true, false) => "held by the page",
-                (false, true) => "held by the SIP side",
-                (true, true) => "held by both sides",
-            }),
-            Self::Codec { kind, codec } => match codec {
-                Some(codec) => write!(f, "{kind} is {codec}"),
-                None => write!(f, "{kind} is refused"),
-            },
-            Self::Address { kind, rtp } => match rtp {
-                Some(rtp) => write!(f, "{kind} goes to {rtp}"),
-                None => write!(f, "{kind} goes nowhere"),
-            },
-            Self::Page => f.write_str("moved to another page"),
-        }
-    }
-}
-
-/// Why each medium of a plan has the codec it has.
-pub(crate) fn why(plan: &Plan) -> String {
-    let media = plan.media.iter();
-    let reasons: Vec<String> = media
-        .map(|media| format!("{}: {}", media.kind, media.reason))
-        .collect();
-    reasons.join("; ")
-}
-
-/// What a new plan changes on the SIP leg.
-pub(crate) fn changes(old: &Plan, new: &Plan) -> Vec<Change> {
-    let mut changes = Vec::new();
-    for (old, new) in old.media.iter().zip(&new.media) {
-        let kind = new.kind;
-        let codec = |media: &sdp::MediaPlan| media.routes.first().map(|route| route.sip.to_string());
-        if codec(old) != codec(new) {
-            let codec = codec(new);
-            changes.push(Change::Codec { kind, codec });
-        }
-        let rtp = |media: &sdp::MediaPlan| media.remote.map(|remote| remote.rtp);
-        if rtp(old) != rtp(new) {
-            let rtp = rtp(new);
-            changes.push(Change::Address { kind, rtp });
-        }
-    }
-    changes
 }
 
 /// What the Hub remembers of a call beside the call itself: times and names that a record needs.

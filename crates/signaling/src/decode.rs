@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::client::Fields;
 use crate::{
     AnswerRequest, CallRequest, ClientMessage, Connection, DecodeError, DtmfKind, ErrorKind,
-    HangupScope, Map,
+    HangupScope, Map, MessageRequest,
 };
 
 /// Longest frame, in bytes.
@@ -108,6 +108,16 @@ pub fn decode(text: &str) -> Result<ClientMessage, DecodeError> {
             ClientMessage::SendData {
                 operation_id: fields.required_line("operationId")?,
                 payload: fields.value("payload").unwrap_or(Value::Null),
+            }
+        }
+        "sipMessage" => {
+            let fields = Fields::new(&name, with_fields()?);
+            ClientMessage::SipMessage(Box::new(MessageRequest::read(&fields)?))
+        }
+        "explain" => {
+            let fields = Fields::new(&name, with_fields()?);
+            ClientMessage::Explain {
+                call_id: fields.call_id()?,
             }
         }
         _ => other(name, &data),

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// A frame that can't be used. `Display` is a sentence for the page and the log; it never holds
+/// A frame that cannot be used. `Display` is a sentence for the page and the log; it never holds
 /// the value of a password or token.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{text}")]
@@ -14,6 +14,10 @@ pub struct DecodeError {
     /// `callId` of the message, where it could be read and is well-formed: a faulty `call` is
     /// answered with `finish{FAILED}` for this id, so that no call stays PENDING.
     pub call_id: Option<String>,
+    /// `operationId` of the message, where it could be read: a faulty `sipMessage` is answered with
+    /// `sipMessageStatus` for this id ([`crate::SipMessageStatus::malformed`]), so that no promise of
+    /// the page waits for ever.
+    pub operation_id: Option<Box<str>>,
     /// The field at fault.
     pub field: Option<String>,
     /// The sentence.
@@ -43,6 +47,7 @@ impl DecodeError {
             kind,
             message: None,
             call_id: None,
+            operation_id: None,
             field: None,
             text: text.into(),
         }

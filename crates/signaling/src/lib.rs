@@ -18,14 +18,17 @@ mod server;
 
 pub use cause::{Cause, Side, Stage};
 pub use client::{
-    AnswerRequest, CallRequest, ClientMessage, Connection, DtmfKind, HangupScope, SipHeaders,
+    AnswerRequest, CallRequest, ClientMessage, Connection, DtmfKind, HangupScope, MessageRequest,
+    SipHeaders,
 };
 pub use decode::{MAX_DEPTH, MAX_FRAME_BYTES, MAX_VALUES, decode};
 pub use error::{DecodeError, ErrorKind};
 pub use feature::Feature;
 pub use server::{
-    CallInfo, CallStatus, DataStatus, Fail, ServerMessage, TransferEvent, TransferStatus, UserData,
-    decode_server, encode,
+    CallInfo, CallStatus, Chosen, DataStatus, Digit, DigitHow, Explanation, Fail, HoldState,
+    Holders, IncomingMessage, LadderDirection, LadderEntry, MAX_LADDER, MediaAddresses, Medium,
+    MessageWaiting, Offered, RegistrationReport, RegistrationStatus, ServerMessage,
+    SipMessageStatus, TransferEvent, TransferStatus, Treatment, UserData, decode_server, encode,
 };
 
 /// A JSON object whose fields keep the order in which they came.

@@ -1,5 +1,5 @@
-//! `docs/protocol.md` tells the wire these types speak: every JSON block in it is a frame that
-//! decodes, a server's frame is written exactly so by `encode`, and no message is left out.
+//! `docs/protocol.md` describes the wire that these types speak: every JSON block in it is a frame
+//! that decodes, `encode` writes a server's frame exactly so, and no message is left out.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -91,6 +91,7 @@ fn no_message_is_left_out() {
         "answer",
         "call",
         "connection",
+        "explain",
         "hangup",
         "hold",
         "ping",
@@ -98,24 +99,32 @@ fn no_message_is_left_out() {
         "publishStream",
         "sendData",
         "sendDtmf",
+        "sipMessage",
         "transfer",
         "unhold",
     ];
     let servers = [
         "DataStatusEvent",
         "busy",
+        "digit",
+        "explain",
         "fail",
         "finish",
         "getUserData",
         "hold",
+        "holdState",
+        "messageWaiting",
         "notifyIncomingCall",
         "notifyTransferEvent",
         "notifyTryingResponse",
         "ping",
         "pong",
         "registered",
+        "registrationState",
         "ring",
         "setRemoteSDP",
+        "sipMessage",
+        "sipMessageStatus",
         "talk",
     ];
     assert_eq!(names("json page"), pages.map(String::from).into());
@@ -136,4 +145,10 @@ fn limits_and_features_are_those_of_the_code() {
         let title = format!("### {}\n", feature.name());
         assert!(document.contains(&title), "{feature:?} is not told");
     }
+    let served: Vec<String> = Feature::SERVED
+        .iter()
+        .map(|feature| format!("`{}`", feature.name()))
+        .collect();
+    let granted = format!("\nThis server grants {}. ", served.join(", "));
+    assert!(document.contains(&granted), "{granted} is not told");
 }

@@ -110,6 +110,7 @@ fn no_damaged_frame_makes_decode_panic() {
     let seeds: Vec<&str> = include_str!("golden/client.jsonl")
         .lines()
         .chain(include_str!("golden/server.jsonl").lines())
+        .chain(include_str!("golden/extensions.jsonl").lines())
         .collect();
     let mut rng = ChaCha20Rng::seed_from_u64(0x51);
     let (mut good, mut bad) = (0, 0);

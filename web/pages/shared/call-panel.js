@@ -81,10 +81,15 @@ function showHints(wanted) {
   box('demoHints').hidden = !wanted || box('demoHints').childElementCount === 0;
 }
 
-/** @param {boolean} onHold @param {boolean} usable */
-function hold(onHold, usable) {
+/** What the button does next. @param {{ onHold: boolean }} state `onHold`: this page holds the call */
+export function nameHoldButton({ onHold }) {
   button('holdBtn').textContent = onHold ? 'Unhold' : 'Hold';
   button('holdBtn').setAttribute('aria-pressed', String(onHold));
+}
+
+/** @param {boolean} onHold @param {boolean} usable */
+function hold(onHold, usable) {
+  nameHoldButton({ onHold });
   const wasWaiting = button('holdBtn').disabled;
   button('holdBtn').disabled = !usable;
   if (usable && wasWaiting && focusIsLost()) button('holdBtn').focus();

@@ -2,7 +2,7 @@
 // (devices, displays, options of a call) it gives as a `Line`.
 
 import { Flashphoner, sentenceOf } from '../../sdk/flashphoner.js';
-import { showAnswered, showDialling, showIdle, showIncoming, showTalking } from './call-panel.js';
+import { nameHoldButton, showAnswered, showDialling, showIdle, showIncoming, showTalking } from './call-panel.js';
 import { connectionFormIsComplete, fillConnectionForm, lockConnectionForm, sipOptions } from './connection-form.js';
 import { box, button, input, notice, onSubmit, say, showStatus } from './dom.js';
 import { words } from './words.js';
@@ -26,7 +26,7 @@ import { words } from './words.js';
  * @property {(token: string) => void} [token] the key to the session that stands
  */
 
-const { SESSION_STATUS, CALL_STATUS } = Flashphoner.constants;
+const { SESSION_STATUS, CALL_STATUS, CALL_EVENT } = Flashphoner.constants;
 
 /** @type {Line} */
 let line;
@@ -202,8 +202,14 @@ function follow(call, { name, incoming }) {
     })
     .on(CALL_STATUS.HOLD, () => {
       talking = false;
-      showStatus('call', CALL_STATUS.HOLD, words.held);
-      showTalking({ onHold: true });
+      showStatus('call', CALL_STATUS.HOLD, words.held(name, call.holdState()));
+      showTalking({ onHold: holdsIt(call) });
+    })
+    .on(CALL_EVENT.HOLD_STATE, () => {
+      // before HOLD or ESTABLISHED, which show it; or alone, when the other side joins or leaves a hold
+      if (call.status() !== CALL_STATUS.HOLD) return;
+      say('call', words.held(name, call.holdState()));
+      nameHoldButton({ onHold: holdsIt(call) });
     })
     .on(CALL_STATUS.FINISH, over)
     .on(CALL_STATUS.FAILED, over)
@@ -218,6 +224,11 @@ function hangUp() {
 /** The button waits for the server: its answer is the true state. */
 function holdOrResume() {
   button('holdBtn').disabled = true;
-  if (current?.status() === CALL_STATUS.HOLD) current.unhold();
+  if (current && holdsIt(current)) current.unhold();
   else current?.hold();
+}
+
+/** Whether this page holds the call. If the server does not say who holds it, every held call is ours to release. @param {Call} call */
+function holdsIt(call) {
+  return call.status() === CALL_STATUS.HOLD && (call.holdState()?.local ?? true);
 }

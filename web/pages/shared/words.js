@@ -31,7 +31,12 @@ export const words = Object.freeze({
   progress: (/** @type {string} */ callee) => `${callee} is being reached; you may hear an announcement.`,
   answering: 'Answering…',
   talking: (/** @type {string} */ name) => `You are connected with ${name}.`,
-  held: 'The call is on hold.',
+  /** Who holds; null: the server does not say. */
+  held: (/** @type {string} */ name, /** @type {{ local: boolean, remote: boolean } | null} */ hold) => {
+    if (hold?.local && hold.remote) return `On hold by you and by ${name}.`;
+    if (hold?.remote) return `On hold by ${name}.`;
+    return hold?.local ? 'On hold by you.' : 'The call is on hold.';
+  },
   ended: 'The call has ended.',
   failed: 'The call failed.',
   incoming: (/** @type {string} */ name) => `You have a new call from ${name}`,

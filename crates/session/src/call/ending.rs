@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use bytes::Bytes;
 use signaling::{CallStatus, ServerMessage};
 use sip::{Cause, Side};
 
@@ -16,9 +17,21 @@ use crate::timers::CallAlarm;
 impl Call {
     /// After the page has its final status only the user agent's last word matters.
     pub(super) fn ending(&mut self, input: &CallInput, out: &mut Vec<Effect>) {
-        if let CallInput::Sip(sip::Event::Refused { .. } | sip::Event::Ended { .. }) = input {
-            self.sip.invited = false;
-            out.push(Effect::Forget);
+        match input {
+            CallInput::Sip(sip::Event::Refused { .. } | sip::Event::Ended { .. }) => {
+                self.sip.invited = false;
+                out.push(Effect::Forget);
+            }
+            // There is no call any more that it could change (RFC 3261 §12.2.2).
+            CallInput::Sip(
+                sip::Event::Offered { request, .. } | sip::Event::Info { request, .. },
+            ) => out.push(Effect::Respond {
+                request: *request,
+                status: 481,
+                headers: Vec::new(),
+                sdp: Bytes::new(),
+            }),
+            _ => {}
         }
     }
 
@@ -140,11 +153,11 @@ impl Call {
     /// Our side ends the call because it cannot go on.
     pub(super) fn fail(&mut self, cause: Cause, out: &mut Vec<Effect>) {
         if self.sip.invited {
-            out.push(match (self.incoming, self.state, cause.sip_code) {
-                (true, State::Established, _) | (false, _, _) => Effect::End(cause.clone()),
-                (true, _, Some(488)) => Effect::Reject(488, "Not Acceptable Here"),
-                (true, _, Some(503)) => Effect::Reject(503, "Service Unavailable"),
-                (true, _, _) => Effect::Reject(500, "Server Internal Error"),
+            let refuse = self.incoming && self.state != State::Established;
+            out.push(match cause.sip_code {
+                Some(488 | 503) if refuse => Effect::RejectFor(cause.clone()),
+                _ if refuse => Effect::Reject(500, "Server Internal Error"),
+                _ => Effect::End(cause.clone()),
             });
         }
         self.finish(CallStatus::Failed, &cause, out);

@@ -20,6 +20,8 @@ pub(super) struct BrowserLeg {
     pub(super) sdp_sent: bool,
     /// ICE and DTLS are up.
     pub(super) connected: bool,
+    /// Who holds the call, the page and the SIP side, as the page was told last.
+    pub(super) told_holders: (bool, bool),
 }
 
 impl BrowserLeg {
@@ -31,6 +33,7 @@ impl BrowserLeg {
             opened: false,
             sdp_sent: false,
             connected: false,
+            told_holders: (false, false),
         }
     }
 }
@@ -62,25 +65,6 @@ impl Call {
             _ => ServerMessage::Ring(info),
         };
         out.push(Effect::Page { session, message });
-    }
-
-    /// `hold`, `unhold` and their kin until they work: the true state, and a sentence.
-    pub(super) fn tell_state(&mut self, leg: LegId, sentence: String, out: &mut Vec<Effect>) {
-        let Some(leg) = self.legs.get(&leg) else {
-            return;
-        };
-        let Some(told) = leg.told else { return };
-        let mut info = self.info(leg, told);
-        info.info = Some(sentence);
-        let message = match told {
-            CallStatus::Established => ServerMessage::Talk(info),
-            CallStatus::Trying => ServerMessage::NotifyTryingResponse(info),
-            _ => ServerMessage::Ring(info),
-        };
-        out.push(Effect::Page {
-            session: leg.session,
-            message,
-        });
     }
 
     /// Our SDP to the page, once per peer connection (R7).

@@ -9,8 +9,11 @@
 //! `outgoing.rs` and `incoming.rs` hold the rows of their direction, `established.rs` what both do after
 //! the answer, `ending.rs` every way out.
 
+mod digits;
 mod ending;
 mod established;
+mod explain;
+mod hold;
 mod incoming;
 mod legs;
 mod outgoing;
@@ -23,17 +26,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sdp::Description;
-use signaling::ServerMessage;
-use sip::{Cause, Invite, Side};
+use signaling::{DtmfKind, ServerMessage};
+use sip::{Cause, HeaderName, Invite, RequestId, Side};
 
 use crate::cause;
 use crate::ids::{CallId, LegId, SessionId};
 use crate::media::{MediaCommand, MediaEvent, MediaFailure};
 use crate::record::What;
 use crate::timers::CallAlarm;
+use digits::Digits;
 use legs::BrowserLeg;
 use sip_leg::SipLeg;
 
+pub(crate) use hold::Wish;
 pub(crate) use incoming::Arrival;
 pub(crate) use outgoing::Order;
 pub use rules::{BusyStatus, CallRules};
@@ -46,11 +51,18 @@ pub(crate) enum CallInput {
         leg: LegId,
         sdp: String,
         session_lines: Vec<String>,
+        headers: Vec<(String, String)>,
     },
     /// The page hung up, cancelled or declined; `this_tab` only stops the ringing here.
     PageHangup { leg: LegId, this_tab: bool },
-    /// A page asks for what is not built; it hears the true state and a sentence.
-    PageAsks { leg: LegId, sentence: String },
+    /// The page holds or resumes the call.
+    PageHolds { leg: LegId, wish: Wish },
+    /// The page sends digits.
+    PageDigits {
+        leg: LegId,
+        kind: DtmfKind,
+        digits: String,
+    },
     /// The session of these legs is gone.
     SessionGone { session: SessionId },
     /// A page takes the live call over (the browser leg is replaced, the SIP leg goes on).
@@ -84,12 +96,33 @@ pub(crate) enum Effect {
     Invite(Box<Invite>),
     /// Send that INVITE with this offer.
     Offer(Bytes),
-    /// 180 on this call's INVITE.
-    Ring,
-    /// 200 with this SDP.
-    Accept(Bytes),
+    /// 180 on this call's INVITE; to a late offer it may have to carry ours.
+    Ring(Option<Bytes>),
+    /// 200 with this SDP, and headers of the page.
+    Accept {
+        sdp: Bytes,
+        headers: Vec<(String, String)>,
+    },
+    /// An offer of ours is wanted: the user agent says when it may go out.
+    RequestOffer,
+    /// Send this offer in the call.
+    Reoffer(Bytes),
+    /// The final answer to a request of the peer.
+    Respond {
+        request: RequestId,
+        status: u16,
+        headers: Vec<(HeaderName, String)>,
+        sdp: Bytes,
+    },
+    /// Send an INFO in the call.
+    Info {
+        content_type: &'static str,
+        body: Bytes,
+    },
     /// A final refusal of the incoming INVITE.
     Reject(u16, &'static str),
+    /// The same for a reason whose sentence the caller hears.
+    RejectFor(Cause),
     /// CANCEL or BYE, whichever is right, with a Reason.
     End(Cause),
     /// Arm or move an alarm.
@@ -139,6 +172,11 @@ pub(crate) struct Call {
     order: Option<Order>,
     /// Its `Ringing` is on record.
     rang: bool,
+    digits: Digits,
+    /// What the page adds to the 200 (`sipHeaders` of `answer`).
+    answer_headers: Vec<(String, String)>,
+    /// Our offer goes out with the 180 (RFC 3262 §5): a late offer of a caller that requires it.
+    early_offer: bool,
 }
 
 impl Call {
@@ -149,7 +187,10 @@ impl Call {
         }
         match input {
             CallInput::PageHangup { leg, this_tab } => self.page_hangup(leg, this_tab, rules, out),
-            CallInput::PageAsks { leg, sentence } => self.tell_state(leg, sentence, out),
+            CallInput::PageHolds { leg, wish } => self.page_holds(leg, wish, out),
+            CallInput::PageDigits { leg, kind, digits } => {
+                self.page_sends_digits(leg, kind, &digits, out);
+            }
             CallInput::SessionGone { session } => self.session_gone(session, rules, out),
             CallInput::Alarm(CallAlarm::MediaOwes) if self.state == State::Established => {
                 self.end_takeovers(out);
@@ -193,9 +234,27 @@ impl Call {
                 self.drop_leg(leg, cause::media(failure), out);
             }
             input if self.concerns_takeover(&input) => self.handle_takeover(input, rules, out),
-            input if self.incoming => self.handle_incoming(input, rules, out),
-            input => self.handle_outgoing(input, rules, out),
+            CallInput::Sip(event) => {
+                if let Some(event) = self.sip_change(event, out) {
+                    self.by_direction(CallInput::Sip(event), rules, out);
+                }
+            }
+            input => self.by_direction(input, rules, out),
         }
+    }
+
+    fn by_direction(&mut self, input: CallInput, rules: &CallRules, out: &mut Vec<Effect>) {
+        if self.incoming {
+            self.handle_incoming(input, rules, out);
+        } else {
+            self.handle_outgoing(input, rules, out);
+        }
+    }
+
+    /// The session of the page that talks, and what that page calls the call.
+    pub(crate) fn live_page(&self) -> Option<(SessionId, &str)> {
+        let leg = self.legs.get(&self.live?)?;
+        Some((leg.session, leg.wire_id.as_str()))
     }
 
     /// Where it stands, in the words of the module's picture.

@@ -1,12 +1,13 @@
 //! Outgoing call (A7): page -> INVITE -> provisional answers -> 2xx -> talk.
 
 use bytes::Bytes;
-use sdp::{Description, LocalMedia, MediaKind};
+use sdp::{Agreement, Description, LocalMedia, MediaKind};
 use signaling::CallStatus;
 use sip::{Account, Cause, Event, Invite, Uri};
 
+use super::digits::Digits;
 use super::legs::BrowserLeg;
-use super::sip_leg::{Agreement, SipLeg};
+use super::sip_leg::SipLeg;
 use super::{Call, CallInput, CallRules, Effect, State, parse_sdp};
 use crate::cause;
 use crate::ids::{CallId, LegId, SessionId};
@@ -64,6 +65,9 @@ impl Call {
             sip,
             order: Some(order),
             rang: false,
+            digits: Digits::default(),
+            answer_headers: Vec::new(),
+            early_offer: false,
         }
     }
 
@@ -139,7 +143,7 @@ impl Call {
             ) => {
                 self.sip.signalling = Some(from.addr.ip());
                 let said = match status {
-                    183 | 199 => CallStatus::SessionProgress,
+                    183 => CallStatus::SessionProgress,
                     _ => CallStatus::Ring,
                 };
                 self.note_ringing(out);
@@ -149,6 +153,9 @@ impl Call {
                     let said = Said::Provisional(status);
                     let _ = self.remote_answer(leg, &remote_tag, &sdp, said, rules, out);
                 }
+            }
+            (State::Calling, CallInput::Sip(Event::EarlyDialogEnded { remote_tag, .. })) => {
+                self.early_dialog_ended(&remote_tag, out);
             }
             (
                 State::Calling,
@@ -280,16 +287,21 @@ impl Call {
         if let Some(why) = self.why_video_is_kept(said, rules) {
             plan.keep_video(offer, ours, &why);
         }
-        let agreement = Agreement {
-            ours: ours.clone(),
-            theirs: answer,
-            plan: plan.clone(),
-        };
+        let plan = self.sip.negotiation.as_told(plan);
+        let agreement = Agreement::new(
+            offer.clone(),
+            self.sip.local.clone(),
+            rules.codecs.clone(),
+            ours.clone(),
+            answer,
+            plan.clone(),
+        );
         let stream = self.sip.negotiation.stream_of(remote_tag);
         self.agree(stream, agreement, out);
         self.select(stream, out);
         let opened = |leg: &mut BrowserLeg| std::mem::replace(&mut leg.opened, true);
         if !self.legs.get_mut(&leg).is_some_and(opened) {
+            self.sip.negotiation.told = Some(plan.clone());
             let mode = BrowserLegMode::Answer {
                 offer: self.sip.negotiation.browser_text.clone(),
                 plan,

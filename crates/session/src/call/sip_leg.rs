@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use sdp::{Description, LocalMedia, MediaKind, Origin, Plan};
+use sdp::{Agreement, Description, LocalMedia, MediaKind, MediaPlan, Origin, Plan};
 
+use super::hold::Hold;
 use crate::ids::StreamId;
 
 /// The SIP side of a call.
@@ -32,11 +33,13 @@ impl SipLeg {
                 origin_id,
                 browser: None,
                 browser_text: String::new(),
+                told: None,
                 ours: None,
                 theirs: None,
                 streams: BTreeMap::new(),
                 agreements: BTreeMap::new(),
                 selected: None,
+                hold: Hold::default(),
             },
         }
     }
@@ -62,6 +65,8 @@ pub(super) struct Negotiation {
     pub(super) browser: Option<Description>,
     /// The browser's offer as the page sent it.
     pub(super) browser_text: String,
+    /// The plan by which the browser was answered (outgoing call). Its browser formats hold for life.
+    pub(super) told: Option<Plan>,
     /// What we said in INVITE or in the first answer to it. Each dialog of the INVITE begins with it.
     pub(super) ours: Option<Description>,
     /// What the peer said in INVITE, or in answer to an offer of ours that the page had not yet
@@ -73,18 +78,8 @@ pub(super) struct Negotiation {
     agreements: BTreeMap<StreamId, Agreement>,
     /// The dialog that is heard.
     pub(super) selected: Option<StreamId>,
-}
-
-/// What an offer and its answer came to in one dialog.
-#[derive(Debug, Clone)]
-pub(super) struct Agreement {
-    /// Our latest description in this dialog, whatever became of it: the next one counts on from
-    /// its `o=` version.
-    pub(super) ours: Description,
-    /// The peer's latest description that counts.
-    pub(super) theirs: Description,
-    /// What they come to.
-    pub(super) plan: Plan,
+    /// The page's hold.
+    pub(super) hold: Hold,
 }
 
 impl Negotiation {
@@ -100,8 +95,21 @@ impl Negotiation {
         self.agreements.contains_key(&stream).then_some(stream)
     }
 
+    pub(super) fn agreement(&self, stream: StreamId) -> Option<&Agreement> {
+        self.agreements.get(&stream)
+    }
+
     pub(super) fn agree(&mut self, stream: StreamId, agreement: Agreement) {
         self.agreements.insert(stream, agreement);
+    }
+
+    /// An early dialog has ended. Returns the dialog that may be heard instead, the latest.
+    pub(super) fn forget(&mut self, stream: StreamId) -> Option<StreamId> {
+        self.agreements.remove(&stream);
+        if self.selected == Some(stream) {
+            self.selected = None;
+        }
+        self.agreements.keys().next_back().copied()
     }
 
     /// What holds in the dialog that is heard.
@@ -111,8 +119,20 @@ impl Negotiation {
 
     /// The page has been answered with video, in whichever dialog.
     pub(super) fn video_is_up(&self) -> bool {
-        let is_video = |media: &sdp::MediaPlan| media.kind == MediaKind::Video && media.accepted;
-        let mut agreements = self.agreements.values();
-        agreements.any(|agreement| agreement.plan.media.iter().any(is_video))
+        let is_video = |media: &MediaPlan| media.kind == MediaKind::Video && media.accepted;
+        let mut plans = self.agreements.values().map(Agreement::plan).chain(&self.told);
+        plans.any(|plan| plan.media.iter().any(is_video))
+    }
+
+    /// A plan for a further dialog of the INVITE, whose browser formats become those that the browser
+    /// was told.
+    pub(super) fn as_told(&self, mut plan: Plan) -> Plan {
+        let told = self.told.iter().flat_map(|plan| &plan.media);
+        for (media, told) in plan.media.iter_mut().zip(told) {
+            if media.accepted && told.accepted {
+                media.browser.clone_from(&told.browser);
+            }
+        }
+        plan
     }
 }

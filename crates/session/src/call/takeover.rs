@@ -6,12 +6,10 @@ use signaling::{CallStatus, ServerMessage};
 use sip::Side;
 
 use super::legs::BrowserLeg;
-use super::sip_leg::Agreement;
 use super::{Call, CallInput, CallRules, Effect, State};
 use crate::cause;
 use crate::ids::{LegId, SessionId};
 use crate::media::{BrowserLegMode, MediaCommand, MediaEvent, MediaFailure};
-use crate::record::{self, Change, What};
 use crate::timers::CallAlarm;
 
 impl Call {
@@ -43,11 +41,10 @@ impl Call {
     ) {
         // The formats of the dialog that is heard: other dialogs of the INVITE may have had others.
         let current = self.sip.negotiation.current();
-        let (State::Established, Some(Agreement { plan, .. })) = (self.state, current) else {
+        let (State::Established, Some(current)) = (self.state, current) else {
             return out.push(Effect::Unbind { session, wire_id });
         };
-        let media = plan
-            .media
+        let media = current.plan().media
             .iter()
             .filter(|media| media.accepted)
             .map(|media| BrowserMedia {
@@ -123,14 +120,10 @@ impl Call {
                     let cause = cause::clearing(Side::Browser, "The call moved to another page.");
                     self.drop_leg(old, cause, out);
                 }
-                let current = self.sip.negotiation.current();
-                let changed = What::Changed {
-                    what: vec![Change::Page],
-                    by: Side::Browser,
-                    why: current.map(|now| record::why(&now.plan)).unwrap_or_default(),
-                };
-                self.note(changed, out);
+                let moved = vec!["the call moved to another page".to_owned()];
+                self.note_change(moved, Side::Browser, out);
                 self.tell(leg, CallStatus::Established, None, out);
+                self.tell_hold(out);
             }
             _ => {}
         }

@@ -33,7 +33,7 @@ impl Hub {
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.calls.insert(request.call_id.clone(), (id, leg));
                 }
-                self.adopt(call, None);
+                self.adopt(call, None, now);
                 let mut effects: Vec<Effect> = Vec::new();
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.start_outgoing(&mut effects);
@@ -93,27 +93,37 @@ impl Hub {
             leg,
             sdp: answer.sdp,
             session_lines: answer.sip_sdp,
+            headers: answer.sip_headers.into_pairs(),
         };
         self.step_call(call, input, now);
     }
 
-    /// `hold` and `unhold` until they work: a sentence, and the true state, which frees the page's
-    /// button (R11).
-    pub(super) fn not_yet(
+    /// What the page asks of a live call of its own.
+    pub(super) fn ask_call(
         &mut self,
         socket: SocketId,
         session: SessionId,
-        method: &str,
-        call_id: String,
+        (method, call_id): (&str, String),
+        input: impl FnOnce(LegId) -> CallInput,
         now: Instant,
     ) {
-        let Some((call, leg)) = self.call_of(session, &call_id) else {
-            return self.no_such_call(socket, method, call_id);
+        match self.call_of(session, &call_id) {
+            Some((call, leg)) => self.step_call(call, input(leg), now),
+            None => self.no_such_call(socket, method, call_id),
+        }
+    }
+
+    /// `explain`: what the call negotiated, and its SIP messages.
+    pub(super) fn explain(&mut self, socket: SocketId, session: SessionId, call_id: String) {
+        let call = self.call_of(session, &call_id);
+        let explained = call.and_then(|(call, leg)| Some((call, self.calls.get(&call)?.explain(leg)?)));
+        let Some((call, mut explanation)) = explained else {
+            return self.no_such_call(socket, "explain", call_id);
         };
-        let sentence = "Hold is not available on this server yet; the call goes on.";
-        self.refuse(socket, method, Some(call_id), sentence);
-        let sentence = sentence.into();
-        self.step_call(call, CallInput::PageAsks { leg, sentence }, now);
+        explanation.sip_call_id = self.sip_call_id(call);
+        (explanation.ladder, explanation.ladder_omitted) = self.ladders.read(call);
+        explanation.fit();
+        self.send(socket, &ServerMessage::Explain(Box::new(explanation)));
     }
 
     pub(super) fn call_of(&self, session: SessionId, call_id: &str) -> Option<(CallId, LegId)> {

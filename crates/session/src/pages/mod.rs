@@ -1,17 +1,20 @@
 //! What pages say: frames in, sessions and calls moved. The rows of docs/protocol.md's client messages.
 //!
-//! One file for each noun: sockets, sessions, registrations, calls.
+//! One file for each noun: sockets, sessions, registrations, calls, messages.
 
 mod calls;
+mod messages;
 mod registrations;
 mod sessions;
 mod sockets;
 
 use std::time::Instant;
 
-use signaling::{CallStatus, ClientMessage, DataStatus, DecodeError, Fail, HangupScope, ServerMessage};
+use signaling::{
+    CallStatus, ClientMessage, DataStatus, DecodeError, Fail, Feature, HangupScope, ServerMessage,
+};
 
-use crate::call::CallInput;
+use crate::call::{CallInput, Wish};
 use crate::hub::Hub;
 use crate::ids::{SessionId, SocketId};
 use calls::failed;
@@ -51,6 +54,8 @@ impl Hub {
             Ok(ClientMessage::Ping) => self.send(socket, &ServerMessage::Pong),
             Ok(ClientMessage::Ignored { .. }) => {}
             Ok(message) => match session {
+                // An extension that was not granted is ignored.
+                Some(session) if !self.grants(session, message.feature()) => {}
                 Some(session) => self.session_message(socket, session, message, now),
                 None => self.refuse(socket, "connection", None, "Send `connection` first."),
             },
@@ -75,6 +80,12 @@ impl Hub {
     fn is_new(&self, socket: SocketId, call_id: &str) -> bool {
         let session = self.sockets.get(&socket).and_then(|socket| socket.session);
         session.is_some_and(|session| self.call_of(session, call_id).is_none())
+    }
+
+    /// The session has this extension, or none is needed.
+    fn grants(&self, session: SessionId, feature: Option<Feature>) -> bool {
+        let session = self.sessions.get(&session);
+        feature.is_none_or(|feature| session.is_some_and(|session| session.has(feature)))
     }
 
     /// `fail`: the page sees a warning; nothing else changes.
@@ -110,16 +121,39 @@ impl Hub {
                     }
                 }
             }
-            ClientMessage::Hold { call_id, .. } => {
-                self.not_yet(socket, session, "hold", call_id, now)
+            ClientMessage::Hold {
+                call_id,
+                hold_for_transfer,
+            } => {
+                let wish = Wish {
+                    hold: true,
+                    for_transfer: hold_for_transfer,
+                };
+                let input = |leg| CallInput::PageHolds { leg, wish };
+                self.ask_call(socket, session, ("hold", call_id), input, now);
             }
             ClientMessage::Unhold { call_id } => {
-                self.not_yet(socket, session, "unhold", call_id, now);
+                let wish = Wish {
+                    hold: false,
+                    for_transfer: false,
+                };
+                let input = |leg| CallInput::PageHolds { leg, wish };
+                self.ask_call(socket, session, ("unhold", call_id), input, now);
             }
-            ClientMessage::SendDtmf { call_id, .. } => {
-                let text = "DTMF is not available on this server yet.";
-                self.refuse(socket, "sendDtmf", Some(call_id), text);
+            ClientMessage::SendDtmf {
+                call_id,
+                kind,
+                dtmf,
+            } => {
+                let input = |leg| CallInput::PageDigits {
+                    leg,
+                    kind,
+                    digits: dtmf,
+                };
+                self.ask_call(socket, session, ("sendDtmf", call_id), input, now);
             }
+            ClientMessage::SipMessage(message) => self.send_message(session, *message, now),
+            ClientMessage::Explain { call_id } => self.explain(socket, session, call_id),
             ClientMessage::Transfer { call_id, .. } => {
                 let text = "Transfer is not available on this server yet; the call goes on.";
                 self.refuse(socket, "transfer", Some(call_id), text);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use signaling::{Fail, ServerMessage};
+use signaling::{Fail, RegistrationReport, RegistrationStatus, ServerMessage};
 use sip::{Account, RegistrationId};
 
 use super::POLICY_VIOLATION;
@@ -17,28 +17,29 @@ impl Hub {
         let shared = self
             .registrations
             .iter_mut()
-            .find(|(_, reg)| reg.is_of(&account));
-        let (id, now_true) = match shared {
+            .find(|(_, registration)| registration.is_of(&account));
+        let id = match shared {
             Some((id, registration)) => {
                 registration.sessions.insert(session);
-                let live = registration.state == RegistrationState::Registered;
-                let registered = live.then_some(ServerMessage::Registered { sip_status: 200 });
-                (
-                    *id,
-                    registered.or(registration.failure.clone().map(ServerMessage::Fail)),
-                )
+                *id
             }
             None => {
                 let id = self.ua.register(account.clone(), now);
-                self.registrations
-                    .insert(id, Registration::new(account, session));
-                (id, None)
+                let registration = Registration::new(account, session);
+                self.registrations.insert(id, registration);
+                id
             }
         };
         if let Some(entry) = self.sessions.get_mut(&session) {
             entry.registration = Some(id);
         }
-        if let Some(message) = now_true {
+        let Some(registration) = self.registrations.get(&id) else {
+            return;
+        };
+        let mailbox = registration.mailbox.clone();
+        let mut current_state = registration.messages();
+        current_state.extend(mailbox.map(ServerMessage::MessageWaiting));
+        for message in current_state {
             self.tell(session, message);
         }
     }
@@ -60,15 +61,12 @@ impl Hub {
             return;
         };
         let before = std::mem::replace(&mut registration.state, RegistrationState::Registered);
-        registration.failure = None;
-        if before == RegistrationState::Registered {
-            return; // a refresh
-        }
-        for session in registration.sessions.clone() {
-            self.tell(session, ServerMessage::Registered { sip_status: 200 });
+        if before != RegistrationState::Registered {
+            self.tell_registration(id);
         }
     }
 
+    /// Each failed attempt is told, with what comes next.
     pub(crate) fn registration_failed(
         &mut self,
         id: RegistrationId,
@@ -79,22 +77,20 @@ impl Hub {
         let Some(registration) = self.registrations.get_mut(&id) else {
             return;
         };
-        let before = std::mem::replace(&mut registration.state, RegistrationState::Failing);
-        let sessions = registration.sessions.clone();
-        let mut fail = Fail::registration(cause.sip_code, &cause.text);
-        fail.cause = Some(cause::to_wire(cause));
-        registration.failure = Some(fail.clone());
-        if !will_retry {
-            self.registrations.remove(&id);
+        let failing = RegistrationState::Failing {
+            cause: cause.clone(),
+            will_retry,
+        };
+        let before = std::mem::replace(&mut registration.state, failing);
+        self.tell_registration(id);
+        if will_retry {
+            return;
         }
-        for session in sessions {
-            self.tell(session, ServerMessage::Fail(fail.clone()));
-            if will_retry {
-                continue;
-            }
-            let socket = self.sessions.get_mut(&session).and_then(|s| {
-                s.registration = None;
-                s.socket
+        let gone = self.registrations.remove(&id);
+        for session in gone.map(|gone| gone.sessions).unwrap_or_default() {
+            let socket = self.sessions.get_mut(&session).and_then(|session| {
+                session.registration = None;
+                session.socket
             });
             if before != RegistrationState::Registering {
                 // It was registered once: its calls go on, and it can still call out.
@@ -104,6 +100,58 @@ impl Hub {
             match socket {
                 Some(socket) => self.close(socket, POLICY_VIOLATION, &cause.text),
                 None => self.end_session(session, now),
+            }
+        }
+    }
+
+    /// Tells every page of an account how its registration stands.
+    fn tell_registration(&mut self, id: RegistrationId) {
+        let Some(registration) = self.registrations.get(&id) else {
+            return;
+        };
+        let messages = registration.messages();
+        for session in registration.sessions.clone() {
+            for message in &messages {
+                self.tell(session, message.clone());
+            }
+        }
+    }
+}
+
+impl Registration {
+    /// How it stands, as pages hear it; a page without an extension is not sent the message that takes
+    /// it.
+    fn messages(&self) -> Vec<ServerMessage> {
+        match &self.state {
+            RegistrationState::Registering => {
+                let report = RegistrationReport::new(RegistrationStatus::Registering);
+                vec![ServerMessage::RegistrationState(report)]
+            }
+            RegistrationState::Registered => {
+                let mut report = RegistrationReport::new(RegistrationStatus::Registered);
+                report.sip_status = Some(200);
+                vec![
+                    ServerMessage::Registered { sip_status: 200 },
+                    ServerMessage::RegistrationState(report),
+                ]
+            }
+            RegistrationState::Failing { cause, will_retry } => {
+                let mut fail = Fail::registration(cause.sip_code, &cause.text);
+                fail.cause = Some(cause::to_wire(cause));
+                let status = if *will_retry {
+                    RegistrationStatus::Retrying
+                } else {
+                    RegistrationStatus::Failed
+                };
+                let report = RegistrationReport {
+                    sip_status: cause.sip_code,
+                    info: Some(cause.text.clone()),
+                    ..RegistrationReport::new(status)
+                };
+                vec![
+                    ServerMessage::Fail(fail),
+                    ServerMessage::RegistrationState(report),
+                ]
             }
         }
     }

@@ -39,6 +39,12 @@ impl<'a> Fields<'a> {
                 .and_then(Value::as_str)
                 .filter(|id| call_id_fault(id).is_none())
                 .map(str::to_owned),
+            operation_id: self
+                .map
+                .get("operationId")
+                .and_then(Value::as_str)
+                .filter(|id| !id.is_empty() && line_fault(id, MAX_LINE_BYTES).is_none())
+                .map(Box::from),
             field: Some(field.to_owned()),
             text: format!("{}: {field} {}.", self.message, problem.as_ref()),
         }
@@ -197,14 +203,22 @@ impl<'a> Fields<'a> {
 
     /// `sdp`: many lines, not empty, without NUL.
     pub(crate) fn sdp(&self) -> Result<String, DecodeError> {
-        match self.get("sdp") {
+        match self.block("sdp")? {
             None => Err(self.error("sdp", "is missing")),
-            Some(Value::String(sdp)) if sdp.trim().is_empty() => Err(self.error("sdp", "is empty")),
-            Some(Value::String(sdp)) if sdp.contains('\0') => {
-                Err(self.error("sdp", "contains a NUL character (U+0000)"))
+            Some(sdp) if sdp.trim().is_empty() => Err(self.error("sdp", "is empty")),
+            Some(sdp) => Ok(sdp),
+        }
+    }
+
+    /// A text of any number of lines, without NUL; it may be empty.
+    pub(crate) fn block(&self, field: &str) -> Result<Option<String>, DecodeError> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.contains('\0') => {
+                Err(self.error(field, "contains a NUL character (U+0000)"))
             }
-            Some(Value::String(sdp)) => Ok(sdp.clone()),
-            Some(other) => Err(self.error("sdp", format!("must be a string, not {}", kind(other)))),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(self.error(field, format!("must be a string, not {}", kind(other)))),
         }
     }
 }

@@ -3,13 +3,17 @@
 mod call;
 mod connection;
 mod fields;
+mod message;
 mod sip_headers;
 mod sip_sdp;
 
 use serde_json::Value;
 
+use crate::Feature;
+
 pub use call::{AnswerRequest, CallRequest, DtmfKind, HangupScope};
 pub use connection::Connection;
+pub use message::MessageRequest;
 pub use sip_headers::SipHeaders;
 
 pub(crate) use fields::Fields;
@@ -69,6 +73,14 @@ pub enum ClientMessage {
         /// Whatever the page sent.
         payload: Value,
     },
+    /// `sipMessage`, extension: a text message to somebody on the SIP side, to be answered with
+    /// `sipMessageStatus`.
+    SipMessage(Box<MessageRequest>),
+    /// `explain`, extension: what the call negotiated, and why; answered with `explain`.
+    Explain {
+        /// The call.
+        call_id: String,
+    },
     /// A message about a stream; there are none here. Answered by [`crate::Fail::no_streams`].
     Stream {
         /// Name of the message.
@@ -81,4 +93,28 @@ pub enum ClientMessage {
         /// Name of the message, at most 64 characters.
         name: String,
     },
+}
+
+impl ClientMessage {
+    /// The extension a page must have been granted for this message to have an effect; `None` for
+    /// the messages of the WebSDK 2.0 wire.
+    pub fn feature(&self) -> Option<Feature> {
+        match self {
+            Self::SipMessage(_) => Some(Feature::SipMessage),
+            Self::Explain { .. } => Some(Feature::Explain),
+            Self::Connection(_)
+            | Self::Call(_)
+            | Self::Answer(_)
+            | Self::Hangup { .. }
+            | Self::Hold { .. }
+            | Self::Unhold { .. }
+            | Self::SendDtmf { .. }
+            | Self::Transfer { .. }
+            | Self::Ping
+            | Self::Pong
+            | Self::SendData { .. }
+            | Self::Stream { .. }
+            | Self::Ignored { .. } => None,
+        }
+    }
 }

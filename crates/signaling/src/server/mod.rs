@@ -2,17 +2,34 @@
 //! measured with.
 
 mod call_info;
+mod digit;
+mod explain;
 mod fail;
+mod hold_state;
+mod message_waiting;
 mod read;
+mod registration;
+mod sip_message;
 mod transfer;
 mod user_data;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::{Cause, Feature};
+
 pub use call_info::{CallInfo, CallStatus};
+pub use digit::{Digit, DigitHow};
+pub use explain::{
+    Chosen, Explanation, Holders, LadderDirection, LadderEntry, MAX_LADDER, MediaAddresses, Medium,
+    Offered, Treatment,
+};
 pub use fail::Fail;
+pub use hold_state::HoldState;
+pub use message_waiting::MessageWaiting;
 pub use read::decode_server;
+pub use registration::{RegistrationReport, RegistrationStatus};
+pub use sip_message::{IncomingMessage, SipMessageStatus};
 pub use transfer::{TransferEvent, TransferStatus};
 pub use user_data::UserData;
 
@@ -62,15 +79,30 @@ pub enum ServerMessage {
         /// Taken or not.
         status: DataStatus,
     },
+    /// `holdState`, extension: which side holds a call.
+    HoldState(HoldState),
+    /// `digit`, extension: a digit of the peer.
+    Digit(Digit),
+    /// `sipMessage`, extension: a text message of somebody on the SIP side.
+    SipMessage(Box<IncomingMessage>),
+    /// `sipMessageStatus`, extension: what became of a page's `sipMessage`.
+    SipMessageStatus(SipMessageStatus),
+    /// `messageWaiting`, extension: the state of the account's mailbox.
+    MessageWaiting(MessageWaiting),
+    /// `registrationState`, extension: the registration has changed.
+    RegistrationState(RegistrationReport),
+    /// `explain`, extension: the answer to a page's `explain`.
+    Explain(Box<Explanation>),
 }
 
-/// What became of `sendData`.
+/// What became of `sendData` or `sipMessage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DataStatus {
-    /// The server took it; no application hook passes it on yet.
+    /// `sendData`: the server took it, and no application hook passes it on yet. `sipMessage`: the
+    /// SIP side answered 2xx.
     Accepted,
-    /// Nobody did.
+    /// Nobody took it.
     Failed,
 }
 
@@ -93,6 +125,59 @@ impl ServerMessage {
             Self::Ping => "ping",
             Self::Pong => "pong",
             Self::DataStatusEvent { .. } => "DataStatusEvent",
+            Self::HoldState(_) => "holdState",
+            Self::Digit(_) => "digit",
+            Self::SipMessage(_) => "sipMessage",
+            Self::SipMessageStatus(_) => "sipMessageStatus",
+            Self::MessageWaiting(_) => "messageWaiting",
+            Self::RegistrationState(_) => "registrationState",
+            Self::Explain(_) => "explain",
+        }
+    }
+
+    /// The extension a page must have been granted to be sent this message; `None` for the
+    /// messages of the WebSDK 2.0 wire.
+    pub fn feature(&self) -> Option<Feature> {
+        match self {
+            Self::HoldState(_) => Some(Feature::HoldState),
+            Self::Digit(_) => Some(Feature::Digit),
+            Self::SipMessage(_) | Self::SipMessageStatus(_) => Some(Feature::SipMessage),
+            Self::MessageWaiting(_) => Some(Feature::MessageWaiting),
+            Self::RegistrationState(_) => Some(Feature::RegistrationState),
+            Self::Explain(_) => Some(Feature::Explain),
+            Self::GetUserData(_)
+            | Self::Registered { .. }
+            | Self::SetRemoteSdp { .. }
+            | Self::NotifyTryingResponse(_)
+            | Self::Ring(_)
+            | Self::Talk(_)
+            | Self::Hold(_)
+            | Self::Finish(_)
+            | Self::Busy(_)
+            | Self::NotifyIncomingCall(_)
+            | Self::NotifyTransferEvent(_)
+            | Self::Fail(_)
+            | Self::Ping
+            | Self::Pong
+            | Self::DataStatusEvent { .. } => None,
+        }
+    }
+
+    /// The field `cause` of a message that may hold one. A page without [`Feature::Cause`] is sent
+    /// the message with this set to `None`.
+    pub fn cause_mut(&mut self) -> Option<&mut Option<Cause>> {
+        match self {
+            Self::NotifyTryingResponse(call)
+            | Self::Ring(call)
+            | Self::Talk(call)
+            | Self::Hold(call)
+            | Self::Finish(call)
+            | Self::Busy(call)
+            | Self::NotifyIncomingCall(call) => Some(&mut call.cause),
+            Self::NotifyTransferEvent(event) => Some(&mut event.cause),
+            Self::Fail(fail) => Some(&mut fail.cause),
+            Self::SipMessageStatus(status) => Some(&mut status.cause),
+            _ => None,
         }
     }
 
@@ -145,6 +230,13 @@ pub fn encode(message: &ServerMessage) -> String {
             name,
             [json!({"operationId": operation_id, "status": status})],
         ),
+        ServerMessage::HoldState(state) => frame(name, [state]),
+        ServerMessage::Digit(digit) => frame(name, [digit]),
+        ServerMessage::SipMessage(message) => frame(name, [message]),
+        ServerMessage::SipMessageStatus(status) => frame(name, [status]),
+        ServerMessage::MessageWaiting(mailbox) => frame(name, [mailbox]),
+        ServerMessage::RegistrationState(report) => frame(name, [report]),
+        ServerMessage::Explain(explanation) => frame(name, [explanation]),
     }
 }
 

@@ -41,6 +41,13 @@ pub fn decode_server(text: &str) -> Result<ServerMessage, DecodeError> {
             operation_id: typed(&name, field(&first, "operationId"))?,
             status: typed::<DataStatus>(&name, field(&first, "status"))?,
         },
+        "holdState" => ServerMessage::HoldState(typed(&name, first)?),
+        "digit" => ServerMessage::Digit(typed(&name, first)?),
+        "sipMessage" => ServerMessage::SipMessage(Box::new(typed(&name, first)?)),
+        "sipMessageStatus" => ServerMessage::SipMessageStatus(typed(&name, first)?),
+        "messageWaiting" => ServerMessage::MessageWaiting(typed(&name, first)?),
+        "registrationState" => ServerMessage::RegistrationState(typed(&name, first)?),
+        "explain" => ServerMessage::Explain(Box::new(typed(&name, first)?)),
         _ => {
             return Err(DecodeError::new(
                 ErrorKind::Envelope,
@@ -76,6 +83,6 @@ fn user_data(name: &str, value: Value) -> Result<UserData, DecodeError> {
     Ok(UserData {
         echo,
         auth_token: SecretString::from(token),
-        features: Feature::granted(&features),
+        features: Feature::known(&features),
     })
 }
