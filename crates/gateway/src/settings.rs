@@ -29,6 +29,7 @@ pub(crate) fn hub_config(
             listed,
         },
         decline_code: config.sip_decline_code,
+        ..UaConfig::default()
     };
     let calls = CallRules {
         codecs: sdp::CodecSettings {
@@ -44,7 +45,7 @@ pub(crate) fn hub_config(
             config::BusyStatus::Busy => BusyStatus::Busy,
         },
         decline_code: config.sip_decline_code,
-        ..CallRules::default()
+        ..UaConfig::default()..CallRules::default()
     };
     Ok(HubConfig {
         calls,

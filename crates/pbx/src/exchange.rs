@@ -114,7 +114,7 @@ impl Pbx {
             exchange.phones.insert(phone, sdp);
         }
         if !std::mem::replace(&mut exchange.rings, true) {
-            self.ua.ring(caller, now);
+            self.ua.ring(caller, None, now);
         }
     }
 
@@ -135,7 +135,7 @@ impl Pbx {
             .copied()
             .filter(|other| *other != phone)
             .collect();
-        self.ua.accept(caller, sdp, now);
+        self.ua.accept(caller, sdp, &[], now);
         for other in others {
             self.ua.end(other, now);
         }

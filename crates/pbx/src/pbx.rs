@@ -183,6 +183,8 @@ impl Pbx {
             },
             trusted: loopback().into_iter().chain([here]).collect(),
             decline_code: 603,
+            session_expires: Duration::ZERO,
+            ..UaConfig::default()
         };
         let seed = rng.random();
         Ok(Self {
@@ -320,7 +322,7 @@ impl Pbx {
                     }
                     Some(Number::NoAnswer) => {
                         self.calls.insert(id, Call::Unanswered);
-                        self.ua.ring(id, now);
+                        self.ua.ring(id, None, now);
                     }
                     Some(Number::Service(program)) => {
                         match Service::new(program, offer.as_deref()) {
@@ -339,12 +341,37 @@ impl Pbx {
             Event::Progress { id, sdp, .. } => self.phone_rings(id, sdp, now),
             Event::Answered { id, sdp, .. } => self.phone_answered(id, sdp, now),
             Event::Refused { id, cause } | Event::Ended { id, cause } => self.over(id, &cause, now),
-            Event::Located { .. }
+            Event::Offered {
+                id, request, sdp, ..
+            } => self.offered(id, request, sdp, now),
+            Event::Info { request, .. } => self.ua.respond(request, 200, &[], Bytes::new(), now),
+            // Nobody here reads messages.
+            Event::Message { request, .. } | Event::MessageSummary { request, .. } => {
+                self.ua.respond(request, 480, &[], Bytes::new(), now);
+            }
+            Event::OfferAnswered { .. }
+            | Event::OfferRefused { .. }
+            | Event::OfferDue { .. }
+            | Event::InfoDone { .. }
+            | Event::MessageSent { .. }
+            | Event::EarlyDialogEnded { .. }
+            | Event::Located { .. }
             | Event::Trying { .. }
             | Event::Registered { .. }
             | Event::RegistrationFailed { .. }
             | Event::Unregistered { .. } => {}
         }
+    }
+
+    /// A phone changes its call: not here yet.
+    fn offered(
+        &mut self,
+        _id: InviteId,
+        request: sip::RequestId,
+        _sdp: Option<Bytes>,
+        now: Instant,
+    ) {
+        self.ua.respond(request, 488, &[], Bytes::new(), now);
     }
 
     fn over(&mut self, id: InviteId, cause: &sip::Cause, now: Instant) {
@@ -378,7 +405,7 @@ impl Pbx {
         };
         let addr = self.config.addr.ip();
         if let Some(sdp) = service.opened(kind, rtp, addr, &mut self.rng) {
-            self.ua.accept(call, Bytes::from(sdp.to_string()), now);
+            self.ua.accept(call, Bytes::from(sdp.to_string()), &[], now);
             // The 200 first, then what is to be heard from its moment on.
             self.settle(now);
             self.begin(call, now);

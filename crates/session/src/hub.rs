@@ -160,16 +160,16 @@ pub struct Hub {
     pub(crate) registrations: BTreeMap<RegistrationId, Registration>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     /// Beside each call: what its record needs to know.
-    journals: BTreeMap<CallId, Journal>,
+    pub(crate) journals: BTreeMap<CallId, Journal>,
     /// The SIP messages of each call.
     pub(crate) ladders: Ladders,
     /// MESSAGE requests of pages that have no answer yet: whose, and what the page calls them.
     pub(crate) messages: BTreeMap<MessageId, (SessionId, String)>,
-    invites: BTreeMap<InviteId, CallId>,
+    pub(crate) invites: BTreeMap<InviteId, CallId>,
     /// The same, the other way.
-    invite_of: BTreeMap<CallId, InviteId>,
+    pub(crate) invite_of: BTreeMap<CallId, InviteId>,
     pub(crate) timers: Timers,
-    outputs: VecDeque<Output>,
+    pub(crate) outputs: VecDeque<Output>,
     next_id: u64,
     #[cfg(feature = "faults")]
     planted: Option<PlantedPanic>,
@@ -237,7 +237,7 @@ impl Hub {
     }
 
     /// `false`: it panicked.
-    fn guarded(&mut self, work: impl FnOnce(&mut Self)) -> bool {
+    pub(crate) fn guarded(&mut self, work: impl FnOnce(&mut Self)) -> bool {
         catch_unwind(AssertUnwindSafe(|| work(self))).is_ok()
     }
 
@@ -364,7 +364,7 @@ impl Hub {
 
     /// Panics if that is what was planted here.
     #[cfg(feature = "faults")]
-    fn strike(&mut self, here: PlantedPanic) {
+    pub(crate) fn strike(&mut self, here: PlantedPanic) {
         let strikes = self.planted.take_if(|planted| *planted == here).is_some();
         assert!(!strikes, "a planted panic");
     }
@@ -490,154 +490,6 @@ impl Hub {
             call.abandon(&mut out);
             out
         })
-    }
-
-    /// A panic drops the one effect it struck, and ends the call.
-    pub(crate) fn perform(&mut self, id: CallId, effects: Vec<Effect>, now: Instant) {
-        let mut whole = true;
-        for effect in effects {
-            whole &= self.guarded(|hub| hub.perform_one(id, effect, now));
-        }
-        if !whole {
-            self.abandon(id, now);
-        }
-    }
-
-    /// Nobody knows what a lost effect was: all that a call's end takes is done, perhaps again.
-    fn abandon(&mut self, id: CallId, now: Instant) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let mut out = Vec::new();
-        call.abandon(&mut out);
-        for effect in out {
-            self.guarded(|hub| hub.perform_one(id, effect, now));
-        }
-        let close = MediaCommand::CloseCall { call: id };
-        self.outputs.push_back(Output::Media(close));
-        match self.invite_of.get(&id).copied() {
-            Some(invite) => {
-                self.guarded(|hub| hub.ua.end(invite, now));
-            }
-            // No SIP event will ever come to forget it.
-            None => self.forget(id),
-        }
-    }
-
-    fn forget(&mut self, id: CallId) {
-        self.calls.remove(&id);
-        self.journals.remove(&id);
-        self.ladders.forget(id);
-        self.timers.disarm_call(id);
-    }
-
-    fn perform_one(&mut self, id: CallId, effect: Effect, now: Instant) {
-        #[cfg(feature = "faults")]
-        self.strike(PlantedPanic::Effects(id));
-        let invite = self.invite_of.get(&id).copied();
-        match effect {
-            Effect::Page { session, message } => self.tell(session, message),
-            Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
-            Effect::Invite(order) => {
-                let new = self.ua.prepare(*order, now);
-                self.invited(id, new, false, now);
-            }
-            Effect::Offer(sdp) => {
-                if let Some(invite) = invite {
-                    self.ua.offer(invite, sdp, now);
-                }
-            }
-            Effect::Ring(sdp) => {
-                if let Some(invite) = invite {
-                    self.ua.ring(invite, sdp, now);
-                }
-            }
-            Effect::Accept { sdp, headers } => {
-                if let Some(invite) = invite {
-                    self.ua.accept(invite, sdp, &headers, now);
-                }
-            }
-            Effect::RequestOffer => {
-                if let Some(invite) = invite {
-                    self.ua.request_offer(invite, now);
-                }
-            }
-            Effect::Reoffer(sdp) => {
-                if let Some(invite) = invite {
-                    self.ua.reoffer(invite, sdp, now);
-                }
-            }
-            Effect::Respond {
-                request,
-                status,
-                headers,
-                sdp,
-            } => self.ua.respond(request, status, &headers, sdp, now),
-            Effect::Info { content_type, body } => {
-                if let Some(invite) = invite {
-                    self.ua.info(invite, content_type, body, now);
-                }
-            }
-            Effect::RejectFor(cause) => {
-                if let Some(invite) = invite {
-                    self.ua.reject_with(invite, &cause, now);
-                }
-            }
-            Effect::Reject(status, reason) => {
-                if let Some(invite) = invite {
-                    self.ua.reject(invite, status, reason, now);
-                }
-            }
-            Effect::End(cause) => {
-                if let Some(invite) = invite {
-                    self.ua.end_with(invite, &cause, now);
-                }
-            }
-            Effect::Arm(alarm, after) => self.timers.arm(Alarm::Call(id, alarm), now + after),
-            Effect::Disarm(alarm) => self.timers.disarm(Alarm::Call(id, alarm)),
-            Effect::Unbind { session, wire_id } => {
-                if let Some(session) = self.sessions.get_mut(&session) {
-                    session.calls.remove(&wire_id);
-                }
-            }
-            Effect::Record { sessions, what } => {
-                let journal = self.journals.get_mut(&id);
-                let record = journal.map(|journal| journal.record(id, sessions, what, now));
-                self.outputs.extend(record.map(Output::Record));
-            }
-            Effect::Forget => self.forget(id),
-        }
-    }
-
-    /// Puts a call on the books before its first step.
-    pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>, now: Instant) {
-        self.journals.insert(call.id, Journal::new());
-        if let Some(invite) = invite {
-            self.invited(call.id, invite, true, now);
-        }
-        self.calls.insert(call.id, call);
-    }
-
-    /// A call has its INVITE, and with it a name on the SIP side.
-    fn invited(&mut self, call: CallId, invite: InviteId, incoming: bool, now: Instant) {
-        self.invites.insert(invite, call);
-        self.invite_of.insert(call, invite);
-        let Some(sip_call_id) = self.ua.sip_call_id(invite).map(str::to_owned) else {
-            return;
-        };
-        self.ladders.begin(call, &sip_call_id, incoming, now);
-        if let Some(journal) = self.journals.get_mut(&call) {
-            journal.sip_call_id = Some(sip_call_id);
-        }
-    }
-
-    /// Call-ID of a call's SIP leg.
-    pub(crate) fn sip_call_id(&self, call: CallId) -> Option<String> {
-        self.journals.get(&call)?.sip_call_id.clone()
-    }
-
-    pub(crate) fn call_of_invite(&self, invite: InviteId) -> Option<CallId> {
-        self.invites.get(&invite).copied()
     }
 
     // ---- toward the pages ----------------------------------------------------------------------

@@ -7,6 +7,7 @@
 mod arrivals;
 mod call;
 mod cause;
+mod effects;
 #[cfg(feature = "faults")]
 pub mod fault;
 mod hub;

@@ -110,6 +110,14 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
+    /// Hold the SIP side, or let it hear the browser again. While held nothing of the browser's media
+    /// goes to the SIP side; silence in the negotiated codec goes out instead where the codec has one.
+    SetHold {
+        /// The call.
+        call: CallId,
+        /// Whether it is held.
+        held: bool,
+    },
     /// Hand a browser leg to a call on the same shard (transfer).
     MoveBrowserLeg {
         /// The call that has the leg.

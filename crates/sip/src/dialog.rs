@@ -76,6 +76,34 @@ impl Dialog {
         }
     }
 
+    /// A 2xx to this INVITE confirms the early dialog of a caller (RFC 3261 section 13.2.2.4).
+    pub fn confirm(&mut self, invite: &Request, response: &Response) {
+        // 13.2.2.4: "If the dialog identifier in the 2xx response matches the dialog identifier of an existing dialog, the
+        // dialog MUST be transitioned to the "confirmed" state, and the route set for the dialog MUST be recomputed based
+        // on the 2xx response using the procedures of Section 12.2.1.2." "Note that the only piece of state that is
+        // recomputed is the route set. Other pieces of state such as the highest sequence numbers (remote and local) sent
+        // within the dialog are not recomputed."
+        let mut route_set = response.headers.record_routes().unwrap_or_default();
+        route_set.reverse();
+        self.route_set = route_set;
+        // The dialog may stem from a 18x to an earlier INVITE, which was then challenged.
+        let invite_cseq = invite.headers.cseq().map_or(0, |cseq| cseq.number);
+        self.local_cseq = self.local_cseq.max(invite_cseq);
+        self.refresh_target(&response.headers);
+    }
+
+    /// Takes the Contact of a target refresh request that we accept, or of the 2xx to one of ours (RFC 3261 sections
+    /// 12.2.1.2, 12.2.2). Returns whether the remote target has changed.
+    pub fn refresh_target(&mut self, headers: &Headers) -> bool {
+        match contact(headers) {
+            Some(target) if target != self.remote_target => {
+                self.remote_target = target;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The next request of ours (RFC 3261 section 12.2.1.1), still without Via.
     pub fn request(&mut self, method: Method) -> Request {
         // 12.2.1.1: "Requests within a dialog MUST contain strictly monotonically increasing and contiguous CSeq

@@ -11,6 +11,14 @@ pub enum Fault {
     LateCancelAccepted,
     /// A 2xx that crosses our CANCEL is ACKed, but its dialog is not left.
     MissingBye,
+    /// An offer of the peer gets a second final answer.
+    OfferAnsweredTwice,
+    /// A 2xx makes its early dialog anew, and with it our CSeq.
+    CseqReset,
+    /// A CANCEL of a re-INVITE ends the call.
+    ReinviteCancelEndsCall,
+    /// A PRACK waits until its own INVITE is answered.
+    PrackHeldUp,
 }
 
 thread_local! {

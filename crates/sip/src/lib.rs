@@ -27,6 +27,6 @@ pub use dialog::Dialog;
 pub use resolve::{Hop, IpNet, ResolveError, Target, TargetPolicy, Transport};
 pub use transaction::timer::Timers;
 pub use ua::{
-    Account, Counts, Event, Input, Invite, InviteId, Output, RegistrationId, RemoteIdentity,
-    ResolveId, Ua, UaConfig,
+    Account, Counts, Event, Input, Invite, InviteId, MessageId, Output, RegistrationId,
+    RemoteIdentity, RequestId, ResolveId, Ua, UaConfig,
 };

@@ -42,23 +42,25 @@ fn rung_answered_confirmed_hung_up_by_the_caller() {
     );
     assert_eq!(offer, Some(Bytes::from_static(SDP)));
 
-    bench.act(|ua, now| ua.ring(id, now));
+    bench.act(|ua, now| ua.ring(id, None, now));
     let ringing = bench.response(180);
     let tag = ringing.headers.to().unwrap().tag.expect("a tag");
-    assert_eq!(uri_of(&ringing.headers), contact);
+    // The Contact of a dialog is not that of the registration: a former peer cannot ring the account by it.
+    let in_dialog = uri_of(&ringing.headers);
+    assert_ne!(in_dialog, contact);
     assert_eq!(
         ringing.headers.get(&HeaderName::RecordRoute),
         Some("<sip:192.0.2.10;lr>")
     );
 
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     assert_eq!(ok.headers.to().unwrap().tag.as_ref(), Some(&tag));
     assert_eq!(
         ok.headers.get(&HeaderName::RecordRoute),
         Some("<sip:192.0.2.10;lr>")
     );
-    assert_eq!((uri_of(&ok.headers), ok.body.as_ref()), (contact, SDP));
+    assert_eq!((uri_of(&ok.headers), ok.body.as_ref()), (in_dialog, SDP));
     assert!(ok.headers.content_type().unwrap().is_sdp());
     bench.no_event();
 
@@ -91,7 +93,7 @@ fn hung_up_here_through_the_route_set() {
     let Event::Incoming { id, .. } = bench.event() else {
         panic!("Incoming expected")
     };
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     let ack = bench.ack_of(&invite, &ok);
     bench.pbx_sends(&ack);
@@ -122,7 +124,7 @@ fn a_repeated_invite_gets_the_latest_answer_and_no_second_call() {
     let (id, invite) = bench.offered(&contact);
     bench.pbx_sends(&invite);
     bench.response(100);
-    bench.act(|ua, now| ua.ring(id, now));
+    bench.act(|ua, now| ua.ring(id, None, now));
     let ringing = bench.response(180);
     bench.pbx_sends(&invite);
     assert_eq!(bench.response(180), ringing);
@@ -142,7 +144,7 @@ fn a_late_offer_is_answered_in_the_ack() {
     else {
         panic!("Incoming without offer expected")
     };
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     let mut ack = bench.ack_of(&invite, &ok);
     with_sdp(&mut ack.headers, &mut ack.body);
@@ -192,7 +194,7 @@ fn end_declines_a_ringing_call() {
         let (registration, contact) = bench.registered();
         let (id, _) = bench.offered(&contact);
         if ring {
-            bench.act(|ua, now| ua.ring(id, now));
+            bench.act(|ua, now| ua.ring(id, None, now));
             bench.response(180);
         }
         bench.act(|ua, now| ua.end(id, now));
@@ -209,7 +211,7 @@ fn ringing_is_repeated_every_minute_and_ends_some_day() {
     let mut bench = Bench::new();
     let (_, contact) = bench.registered();
     let (id, _) = bench.offered(&contact);
-    bench.act(|ua, now| ua.ring(id, now));
+    bench.act(|ua, now| ua.ring(id, None, now));
     bench.response(180);
     for _ in 0..3 {
         bench.pass(ms(59_999));
@@ -242,7 +244,7 @@ fn an_ack_that_never_comes() {
     let mut bench = Bench::new();
     let (registration, contact) = bench.registered();
     let (id, _) = bench.offered(&contact);
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let answered = bench.elapsed();
     bench.pass(ms(31_999));
     let times: Vec<_> = bench
@@ -288,7 +290,7 @@ fn the_200_is_repeated_over_tcp_too() {
     let Event::Incoming { id, .. } = bench.event() else {
         panic!("Incoming expected")
     };
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     bench.pass(ms(500));
     for _ in 0..2 {
         let (hop, ok) = bench.response_to(200);
@@ -302,7 +304,7 @@ fn hanging_up_before_the_ack_waits_for_it() {
     let mut bench = Bench::new();
     let (registration, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     bench.act(|ua, now| ua.end(id, now));
     bench.silent();
@@ -320,7 +322,7 @@ fn bye_instead_of_the_ack() {
     let mut bench = Bench::new();
     let (registration, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     let bye = bench.in_their_dialog(&invite, &ok, Method::Bye, 2);
     bench.pbx_sends(&bye);
@@ -336,7 +338,7 @@ fn an_ack_with_a_foreign_number_confirms_nothing() {
     let mut bench = Bench::new();
     let (_, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     let ack = bench.in_their_dialog(&invite, &ok, Method::Ack, 7);
     bench.pbx_sends(&ack);
@@ -353,16 +355,15 @@ fn verbs_that_come_too_late_do_nothing() {
     let mut bench = Bench::new();
     let (registration, contact) = bench.registered();
     let (id, invite, ok) = bench.taken(&contact);
-    bench.act(|ua, now| ua.ring(id, now));
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.ring(id, None, now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     bench.silent();
     let bye = bench.in_their_dialog(&invite, &ok, Method::Bye, 2);
     bench.pbx_sends(&bye);
     bench.response(200);
     bench.event();
-    for late in [sip::Ua::ring, sip::Ua::end] {
-        bench.act(|ua, now| late(ua, id, now));
-    }
+    bench.act(|ua, now| ua.ring(id, None, now));
+    bench.act(|ua, now| ua.end(id, now));
     bench.act(|ua, now| ua.reject(id, 486, "", now));
     bench.silent();
     bench.unregister_and_finish(registration);
@@ -407,7 +408,7 @@ fn a_caller_of_rfc_2543() {
     };
     bench.pbx_sends(&invite);
     bench.response(100);
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     let mut ack = bench.ack_of(&invite, &ok);
     ack.headers
@@ -420,4 +421,22 @@ fn a_caller_of_rfc_2543() {
         (hop, bye.uri.to_string().as_str()),
         (pbx(), "sip:20001@192.0.2.10")
     );
+}
+
+/// 8.2.6.1: the 100 carries the Timestamp of the INVITE, other answers do not.
+#[test]
+fn trying_carries_the_timestamp() {
+    let mut bench = Bench::new();
+    let (_, contact) = bench.registered();
+    let mut invite = bench.invite_of_peer(contact);
+    invite.headers.push(HeaderName::Timestamp, "54.21");
+    bench.pbx_sends(&invite);
+    let trying = bench.response(100);
+    assert_eq!(trying.headers.get(&HeaderName::Timestamp), Some("54.21"));
+    let Event::Incoming { id, .. } = bench.event() else {
+        panic!("Incoming expected")
+    };
+    bench.act(|ua, now| ua.ring(id, None, now));
+    let ringing = bench.response(180);
+    assert!(!ringing.headers.has(&HeaderName::Timestamp));
 }

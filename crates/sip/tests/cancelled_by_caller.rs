@@ -23,7 +23,7 @@ fn a_ringing_call_is_cancelled() {
     let mut bench = Bench::new();
     let (registration, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.act(|ua, now| ua.ring(id, now));
+    bench.act(|ua, now| ua.ring(id, None, now));
     let ringing = bench.response(180);
     let cancel = cancel_of(&invite);
     bench.pbx_sends(&cancel);
@@ -77,7 +77,7 @@ fn cancel_after_our_200_changes_nothing() {
     let mut bench = Bench::new();
     let (_, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let accepted = bench.response(200);
     bench.pbx_sends(&cancel_of(&invite));
     let ok = bench.response(200);
@@ -138,7 +138,7 @@ fn bye_in_the_early_dialog_ends_it_too() {
     let mut bench = Bench::new();
     let (registration, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.act(|ua, now| ua.ring(id, now));
+    bench.act(|ua, now| ua.ring(id, None, now));
     let ringing = bench.response(180);
     let bye = bench.in_their_dialog(&invite, &ringing, Method::Bye, 2);
     bench.pbx_sends(&bye);

@@ -299,10 +299,10 @@ fn an_answer_whose_connection_is_gone_goes_to_the_via() {
     let Event::Incoming { id, .. } = bench.event() else {
         panic!("a call expected");
     };
-    bench.act(|ua, now| ua.ring(id, now));
+    bench.act(|ua, now| ua.ring(id, None, now));
     assert_eq!(bench.response_to(180).0, from, "as long as it is there");
     bench.closed(&from, "closed by 192.0.2.10:43210 (TCP)");
-    bench.act(|ua, now| ua.accept(id, bytes::Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, bytes::Bytes::from_static(SDP), &[], now));
     let (hop, ok) = bench.response_to(200);
     assert_eq!(hop, server());
     assert_eq!(uri_of(&ok.headers).params.get("transport"), Some("tcp"));

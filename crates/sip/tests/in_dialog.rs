@@ -36,38 +36,23 @@ fn options_200() {
     let response = asked("OPTIONS", |_| {});
     assert_eq!(response.status, 200);
     assert_eq!(
-        response.headers.allow(),
-        ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"]
+        response.headers.allow().unwrap().to_string(),
+        "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, NOTIFY"
     );
     assert_eq!(
         response.headers.get(&HeaderName::Accept),
-        Some("application/sdp")
+        Some(
+            "application/sdp, multipart/mixed, multipart/alternative, multipart/related, application/dtmf-relay, \
+             application/dtmf, text/plain, application/simple-message-summary"
+        )
     );
-}
-
-#[test]
-fn re_invite_and_update_488_until_they_are_built() {
-    for method in ["INVITE", "UPDATE"] {
-        for sdp in [true, false] {
-            let response = asked(method, |r| {
-                if sdp {
-                    with_sdp(&mut r.headers, &mut r.body);
-                }
-            });
-            assert_eq!(response.status, 488, "{method}");
-        }
-    }
 }
 
 #[test]
 fn known_methods_405_unknown_ones_501() {
     for (method, status) in [
-        ("INFO", 405),
         ("REFER", 405),
-        ("NOTIFY", 405),
         ("SUBSCRIBE", 405),
-        ("MESSAGE", 405),
-        ("PRACK", 405),
         ("REGISTER", 405),
         ("PUBLISH", 405),
         ("RE%47IST%45R", 501),
@@ -90,7 +75,7 @@ fn require_420_and_what_is_not_understood() {
     assert_eq!(response.status, 420);
     assert_eq!(
         response.headers.get(&HeaderName::Unsupported),
-        Some("nothingSupportsThis, andNotThis, 100rel")
+        Some("nothingSupportsThis, andNotThis")
     );
 }
 
@@ -111,7 +96,7 @@ fn unknown_body_415_and_what_is_known() {
     });
     assert_eq!(
         (response.status, response.headers.get(&HeaderName::Accept)),
-        (415, Some("application/sdp"))
+        (415, Some(sip::message::body::ACCEPT))
     );
     let response = asked("INVITE", |r| {
         with_sdp(&mut r.headers, &mut r.body);
@@ -124,7 +109,8 @@ fn unknown_body_415_and_what_is_known() {
         ),
         (415, Some("identity"))
     );
-    let response = asked("INVITE", |r| {
+    // An optional body is no obstacle: the UPDATE is taken as one without a body.
+    let response = asked("UPDATE", |r| {
         r.headers.push(HeaderName::ContentType, "application/isup");
         r.headers.push(
             HeaderName::ContentDisposition,
@@ -132,7 +118,7 @@ fn unknown_body_415_and_what_is_known() {
         );
         r.body = "x".into();
     });
-    assert_eq!(response.status, 488, "an optional body is no obstacle");
+    assert_eq!(response.status, 200);
 }
 
 #[test]
@@ -178,21 +164,4 @@ fn a_request_in_an_early_dialog_is_answered_too() {
     let options = bench.peer_request(&invite, Method::Options, 1, "peer");
     bench.pbx_sends(&options);
     bench.response(200);
-}
-
-#[test]
-fn cancel_of_a_re_invite_harms_nothing() {
-    let mut bench = Bench::new();
-    let (_, invite, _) = bench.established();
-    let mut again = bench.peer_request(&invite, Method::Invite, 1, "peer");
-    with_sdp(&mut again.headers, &mut again.body);
-    bench.pbx_sends(&again);
-    bench.response(488);
-    let mut cancel = again.clone();
-    cancel.method = Method::Cancel;
-    cancel.headers.set(HeaderName::CSeq, "1 CANCEL");
-    bench.pbx_sends(&cancel);
-    bench.response(200);
-    bench.silent();
-    bench.no_event();
 }

@@ -151,7 +151,7 @@ fn a_caller_cannot_ask_for_the_password() {
     let Event::Incoming { id, .. } = bench.event() else {
         panic!("Incoming expected")
     };
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     let ack = bench.ack_of(&invite, &ok);
     bench.receive(&evil, &Message::Request(ack));

@@ -1,4 +1,4 @@
-//! IPv6 in SIP messages, by the subjects of RFC 5118 sections 4.1 to 4.7 and 4.10.
+//! IPv6 in SIP messages beyond the twelve messages of RFC 5118, which stand in `rfc5118.rs`.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::net::IpAddr;

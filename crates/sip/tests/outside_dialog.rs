@@ -58,7 +58,7 @@ fn a_merged_request_is_482() {
     bench.pbx_sends(&other_way);
     bench.response(482);
     bench.no_event();
-    bench.act(|ua, now| ua.ring(id, now));
+    bench.act(|ua, now| ua.ring(id, None, now));
     bench.response(180);
 }
 
@@ -76,8 +76,8 @@ fn refusals_before_the_user_is_looked_at() {
         }),
         (416, |r| r.uri = Uri::parse("name:John_Smith").unwrap()),
         (405, |r| {
-            r.method = Method::Message;
-            r.headers.set(HeaderName::CSeq, "1 MESSAGE");
+            r.method = Method::Subscribe;
+            r.headers.set(HeaderName::CSeq, "1 SUBSCRIBE");
         }),
         (481, |r| {
             r.method = Method::Bye;

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
-use sip::{Counts, Event, HeaderName, InviteId, Message, Method, Request, Response, Uri};
+use sip::{
+    Counts, Event, HeaderName, InviteId, Message, Method, Request, RequestId, Response, Uri,
+};
 
 /// `SEEDS=0..100000` walks further.
 const SEEDS: u64 = 300;
@@ -61,6 +63,8 @@ struct Walk {
     heard: BTreeSet<String>,
     last_events: BTreeMap<InviteId, (usize, bool)>,
     cseq: u32,
+    /// Requests of the peer that wait for the owner of their call.
+    to_answer: Vec<RequestId>,
     /// Everything that came out.
     log: Vec<String>,
 }
@@ -86,6 +90,7 @@ impl Walk {
             heard: BTreeSet::new(),
             last_events: BTreeMap::new(),
             cseq: 100,
+            to_answer: Vec::new(),
             log: Vec::new(),
         }
     }
@@ -113,6 +118,9 @@ impl Walk {
         }
         while let Some(event) = self.bench.events.pop_front() {
             self.log.push(format!("{event:?}"));
+            if let Event::Offered { request, .. } | Event::Info { request, .. } = &event {
+                self.to_answer.push(*request);
+            }
             let (id, last) = match event {
                 Event::Incoming { id, .. } => {
                     self.calls.push(id);
@@ -123,8 +131,18 @@ impl Walk {
                 | Event::Trying { id }
                 | Event::Progress { id, .. }
                 | Event::Answered { id, .. }
+                | Event::EarlyDialogEnded { id, .. }
+                | Event::OfferDue { id }
+                | Event::Offered { id, .. }
+                | Event::OfferAnswered { id, .. }
+                | Event::OfferRefused { id, .. }
+                | Event::Info { id, .. }
+                | Event::InfoDone { id, .. }
                 | Event::Confirmed { id, .. } => (id, false),
-                Event::Registered { .. }
+                Event::Message { .. }
+                | Event::MessageSent { .. }
+                | Event::MessageSummary { .. }
+                | Event::Registered { .. }
                 | Event::RegistrationFailed { .. }
                 | Event::Unregistered { .. } => continue,
             };
@@ -223,10 +241,10 @@ impl Walk {
             13..=14 => {
                 if let Some(id) = self.pick(&self.calls.clone()) {
                     match self.below(3) {
-                        0 => self.bench.act(|ua, now| ua.ring(id, now)),
+                        0 => self.bench.act(|ua, now| ua.ring(id, None, now)),
                         1 => self
                             .bench
-                            .act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now)),
+                            .act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now)),
                         _ => self.bench.act(|ua, now| ua.reject(id, 480, "", now)),
                     }
                 }
@@ -360,6 +378,10 @@ impl Walk {
 
     fn finish(mut self) {
         let seed = self.seed;
+        for request in std::mem::take(&mut self.to_answer) {
+            self.bench
+                .act(|ua, now| ua.respond(request, 488, &[], Bytes::new(), now));
+        }
         self.bench.act(|ua, now| ua.shutdown(now));
         self.observe();
         self.bench.pass(secs(500));
@@ -367,7 +389,8 @@ impl Walk {
         assert_eq!(
             self.bench.ua.counts(),
             Counts::default(),
-            "seed {seed}: something is left"
+            "seed {seed}: something is left: {:?}",
+            self.bench.ua
         );
         for id in &self.calls {
             let over = self.last_events.get(id).is_some_and(|(_, over)| *over);

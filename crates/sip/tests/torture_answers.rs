@@ -20,7 +20,7 @@ const ANSWERS: &[(&str, &[u16])] = &[
     ("dblreq.dat", &[405]),
     ("semiuri.dat", &[200]),
     ("transports.dat", &[200]),
-    ("mpart01.dat", &[405]),
+    ("mpart01.dat", &[415]),
     ("unreason.dat", &[]),
     ("noreason.dat", &[]),
     ("badinv01.dat", &[400]),

@@ -160,7 +160,7 @@ fn a_call_in_progress_takes_its_ack_and_cancel_from_anywhere() {
     let mut bench = Bench::new();
     let (_, contact) = bench.registered();
     let (id, invite) = bench.offered(&contact);
-    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
     let ok = bench.response(200);
     let ack = bench.ack_of(&invite, &ok);
     bench.receive(&stranger(), &Message::Request(ack));

@@ -510,6 +510,7 @@ pub fn config() -> HubConfig {
         },
         trusted: Vec::new(),
         decline_code: 486,
+        ..sip::UaConfig::default()
     })
 }
 

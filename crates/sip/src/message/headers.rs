@@ -3,8 +3,9 @@ use std::fmt;
 
 use crate::error::ErrorKind;
 use crate::header::{
-    CSeq, Challenge, Contacts, ContentType, FromTo, HeaderName, Reason, RetryAfter, Route, Via,
-    tokens,
+    CSeq, Challenge, Contacts, ContentDisposition, ContentType, Event, FromTo, HeaderName, Methods,
+    MinSe, OptionTags, RAck, RSeq, Reason, Replaces, RetryAfter, Route, SessionExpires,
+    SubscriptionState, Timestamp, Via, Warning,
 };
 use crate::{Error, lex};
 
@@ -242,7 +243,8 @@ impl Headers {
             .and_then(|n| u8::try_from(n).ok())
     }
 
-    /// Expires in seconds, if it is there and a 32-bit number.
+    /// Expires in seconds, if it is there and a 32-bit number. In REGISTER and SUBSCRIBE it is the life asked for, in
+    /// INVITE the time within which a final answer is wanted (§20.19).
     pub fn expires(&self) -> Option<u32> {
         self.number(&HeaderName::Expires, u64::from(u32::MAX))
             .and_then(|n| u32::try_from(n).ok())
@@ -262,12 +264,12 @@ impl Headers {
 
     /// Content-Type, if it is there and can be read.
     pub fn content_type(&self) -> Option<ContentType> {
-        ContentType::parse(self.get(&HeaderName::ContentType)?).ok()
+        self.optional(&HeaderName::ContentType, ContentType::parse)
     }
 
     /// Retry-After, if it is there and can be read.
     pub fn retry_after(&self) -> Option<RetryAfter> {
-        RetryAfter::parse(self.get(&HeaderName::RetryAfter)?).ok()
+        self.optional(&HeaderName::RetryAfter, RetryAfter::parse)
     }
 
     /// All reasons (RFC 3326) that can be read.
@@ -278,25 +280,89 @@ impl Headers {
     }
 
     /// The option tags of Require: a request whose tags are not all known is answered with 420.
-    pub fn require(&self) -> Vec<String> {
-        self.tokens(&HeaderName::Require)
+    pub fn require(&self) -> OptionTags {
+        self.option_tags(&HeaderName::Require)
     }
 
     /// The option tags of Supported.
-    pub fn supported(&self) -> Vec<String> {
-        self.tokens(&HeaderName::Supported)
+    pub fn supported(&self) -> OptionTags {
+        self.option_tags(&HeaderName::Supported)
     }
 
-    /// The methods of Allow.
-    pub fn allow(&self) -> Vec<String> {
-        self.tokens(&HeaderName::Allow)
+    /// The methods of Allow. `None` without Allow, which says nothing about what the sender takes (§20.5).
+    pub fn allow(&self) -> Option<Methods> {
+        let mut methods = Methods::default();
+        for value in self.get_all(&HeaderName::Allow) {
+            methods.extend(value);
+        }
+        self.has(&HeaderName::Allow).then_some(methods)
     }
 
-    fn tokens(&self, name: &HeaderName) -> Vec<String> {
-        self.get_all(name)
-            .flat_map(tokens)
-            .map(str::to_owned)
+    /// Content-Disposition, if it is there and can be read.
+    pub fn content_disposition(&self) -> Option<ContentDisposition> {
+        self.optional(&HeaderName::ContentDisposition, ContentDisposition::parse)
+    }
+
+    /// RSeq (RFC 3262). An error if it is missing or cannot be read.
+    pub fn rseq(&self) -> Result<RSeq, Error> {
+        self.typed(HeaderName::RSeq, RSeq::parse)
+    }
+
+    /// RAck (RFC 3262). An error if it is missing or cannot be read.
+    pub fn rack(&self) -> Result<RAck, Error> {
+        self.typed(HeaderName::RAck, RAck::parse)
+    }
+
+    /// Session-Expires (RFC 4028), if it is there and can be read.
+    pub fn session_expires(&self) -> Option<SessionExpires> {
+        self.optional(&HeaderName::SessionExpires, SessionExpires::parse)
+    }
+
+    /// Min-SE (RFC 4028), if it is there and can be read.
+    pub fn min_se(&self) -> Option<MinSe> {
+        self.optional(&HeaderName::MinSe, MinSe::parse)
+    }
+
+    /// Event (RFC 6665). An error if it is missing or cannot be read.
+    pub fn event(&self) -> Result<Event, Error> {
+        self.typed(HeaderName::Event, Event::parse)
+    }
+
+    /// Subscription-State (RFC 6665). An error if it is missing or cannot be read.
+    pub fn subscription_state(&self) -> Result<SubscriptionState, Error> {
+        self.typed(HeaderName::SubscriptionState, SubscriptionState::parse)
+    }
+
+    /// Replaces (RFC 3891): `Ok(None)` if it is missing, an error if it cannot be read.
+    pub fn replaces(&self) -> Result<Option<Replaces>, Error> {
+        match self.has(&HeaderName::Replaces) {
+            true => self.typed(HeaderName::Replaces, Replaces::parse).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Timestamp, if it is there and can be read.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.optional(&HeaderName::Timestamp, Timestamp::parse)
+    }
+
+    /// All warnings that can be read.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.get_all(&HeaderName::Warning)
+            .flat_map(|value| Warning::parse_list(value).unwrap_or_default())
             .collect()
+    }
+
+    fn option_tags(&self, name: &HeaderName) -> OptionTags {
+        let mut tags = OptionTags::new();
+        for value in self.get_all(name) {
+            tags.extend(value);
+        }
+        tags
+    }
+
+    fn optional<T>(&self, name: &HeaderName, parse: fn(&str) -> Result<T, Error>) -> Option<T> {
+        parse(self.get(name)?).ok()
     }
 
     fn number(&self, name: &HeaderName, max: u64) -> Option<u64> {

@@ -5,6 +5,7 @@
 //! Message -> print: one Content-Length, no control character -> bytes
 //! ```
 //! A parsed message has passed `sanity`, so `via()`, `from()`, `to()`, `call_id()`, `cseq()` cannot fail on it.
+pub mod body;
 mod headers;
 mod method;
 mod parse;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+pub use body::{UnknownPart, sdp_of};
 pub use headers::{Header, Headers};
 pub use method::Method;
 pub use parse::parse;

@@ -1,27 +1,28 @@
-//! A call as plain data: where it stands, its dialogs, its way out.
+//! A call as plain data: how far its set-up has come, its dialogs, its end. What changes a call that is up is in
+//! `modify.rs`.
 //!
 //! ```text
-//!  invite() ─► LookingUp ─► Calling ─100─► Proceeding ─18x─► Ringing ─2xx─► Established ─┬─ BYE received ─► Over
-//!                  └────────────┴── end() ─────┴───────────────┴─► Cancelling ─487─► Over └─ end() ─► Leaving ─► Over
+//!  invite() ─► LookingUp ─► [Located ─ offer()] ─► Calling ─100─► Proceeding ─18x─► Ringing ─2xx─► Established ─┬─ BYE received ─► Over
+//!                  └── end() ───────┴──────────────┴──────────────┴───────────────┴─► Cancelling ─487─► Over
+//!  Established ─ end() ─► Leaving ─ BYE answered ─► Over
 //!  INVITE ───► Offered ─ring()─► Alerting ─accept()─► AwaitingAck ─ACK─► Established
 //! ```
 //! `Over` means that the last event is out; what is left only finishes its transactions.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::Ua;
 use super::auth::{Auth, Credentials};
-use super::fork::Fork;
+use super::events::Event;
 use super::look_up::Seeker;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{Event, InviteId};
+use super::types::InviteId;
+use super::usage::DialogUsage;
 use crate::cause::{Cause, Stage};
-use crate::dialog::Dialog;
-use crate::header::HeaderName;
-use crate::message::Request;
+use crate::message::{Headers, Request, sdp_of};
 use crate::resolve::{Hop, Target};
 
 /// Where a call stands.
@@ -29,6 +30,8 @@ use crate::resolve::{Hop, Target};
 pub(crate) enum Phase {
     /// The next hop's address is being looked up.
     LookingUp,
+    /// It is known; the INVITE waits for our offer.
+    Located,
     /// INVITE sent, nothing heard.
     Calling,
     /// 100 received.
@@ -57,7 +60,8 @@ pub(crate) struct Call {
     pub(crate) phase: Phase,
     pub(crate) call_id: String,
     pub(crate) local_tag: String,
-    /// User part of our Contact in this call.
+    /// User part of our Contact in this call. It is not that of a registration, so that a former peer cannot ring the
+    /// account by it.
     pub(crate) token: String,
     /// How the far side is named in sentences.
     pub(crate) peer: String,
@@ -65,8 +69,8 @@ pub(crate) struct Call {
     pub(crate) credentials: Credentials,
     /// The name of the next hop: a route of that name is that hop.
     pub(crate) next_hop: Option<Target>,
-    /// Every dialog with a final answer, by remote tag; of an incoming call the one it makes.
-    pub(crate) forks: BTreeMap<String, Fork>,
+    /// Every dialog, early or confirmed, by remote tag.
+    pub(crate) usages: BTreeMap<String, DialogUsage>,
     /// The one that is the call.
     pub(crate) main: Option<String>,
     /// What the final event will say when we end it.
@@ -89,6 +93,8 @@ pub(crate) struct Outgoing {
     pub(crate) cseq: u32,
     /// [`Ua::offer`] brings the SDP.
     pub(crate) awaits_offer: bool,
+    /// Shortest session interval that 422 answers have asked for, in seconds.
+    pub(crate) min_se_s: u32,
     /// Targets not yet tried.
     pub(crate) hops: VecDeque<Hop>,
     /// The UDP hop an INVITE on its way over TCP falls back on; it is the first of `hops`, too.
@@ -100,8 +106,6 @@ pub(crate) struct Outgoing {
     /// The one whose answer counts.
     pub(crate) current: Option<TransactionId>,
     pub(crate) auth: Auth,
-    /// Early dialogs by remote tag.
-    pub(crate) early: BTreeMap<String, Dialog>,
     pub(crate) trying_told: bool,
     /// Why the latest target failed.
     pub(crate) last_failure: Option<Cause>,
@@ -132,9 +136,12 @@ pub(crate) enum Cancel {
 pub(crate) struct Incoming {
     /// The INVITE's transaction while it lives.
     pub(crate) server: Option<TransactionId>,
-    pub(crate) invite_cseq: u32,
-    /// Interval of the next repetition of the 2xx.
-    pub(crate) again: Duration,
+    /// CSeq number of the INVITE.
+    pub(crate) cseq: u32,
+    /// The caller requires reliable provisional answers (RFC 3262).
+    pub(crate) reliable: bool,
+    /// The Expires of the INVITE ends the ringing, not our own limit.
+    pub(crate) expires: bool,
     /// BYE as soon as the ACK is here.
     pub(crate) leave: bool,
 }
@@ -154,26 +161,10 @@ impl Call {
         }
     }
 
-    /// Early or confirmed, ours or a stray one.
-    pub(crate) fn has_dialog(&self, remote_tag: &str) -> bool {
-        let early = matches!(&self.side, Direction::Out(out) if out.early.contains_key(remote_tag));
-        early || self.forks.contains_key(remote_tag)
-    }
-
-    pub(crate) fn dialog_mut(&mut self, remote_tag: &str) -> Option<&mut Dialog> {
-        if let Some(fork) = self.forks.get_mut(remote_tag) {
-            return Some(&mut fork.dialog);
-        }
-        match &mut self.side {
-            Direction::Out(out) => out.early.get_mut(remote_tag),
-            Direction::In(_) => None,
-        }
-    }
-
     /// How far it has come, for a cause.
     pub(crate) fn stage(&self) -> Stage {
         match self.phase {
-            Phase::LookingUp => Stage::Resolve,
+            Phase::LookingUp | Phase::Located => Stage::Resolve,
             Phase::Calling | Phase::Proceeding | Phase::Offered => Stage::Invite,
             Phase::Ringing | Phase::Alerting | Phase::Cancelling => Stage::Ringing,
             Phase::AwaitingAck => Stage::Answer,
@@ -188,19 +179,13 @@ impl Call {
             Direction::Out(out) => out.attempts.is_empty(),
             Direction::In(incoming) => incoming.server.is_none(),
         };
-        self.phase == Phase::Over && idle && self.forks.values().all(Fork::finished)
+        self.phase == Phase::Over && idle && self.usages.values().all(DialogUsage::finished)
     }
 }
 
 impl Ua {
-    /// Call-ID of a call that is not forgotten yet.
-    #[must_use]
-    pub fn sip_call_id(&self, id: InviteId) -> Option<&str> {
-        self.calls.get(&id).map(|call| call.call_id.as_str())
-    }
-
     /// The last event of a call, once.
-    pub(crate) fn finish(&mut self, id: InviteId, event: Event) {
+    pub(crate) fn finish(&mut self, id: InviteId, event: Event, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -208,25 +193,56 @@ impl Ua {
             return;
         }
         call.phase = Phase::Over;
+        let tags: Vec<String> = call.usages.keys().cloned().collect();
+        for tag in tags {
+            self.forget_answers(id, &tag);
+        }
         self.stop_waiting(id);
+        self.stop_changing(id);
         self.forget_look_ups(|seeker| *seeker == Seeker::Call(id));
         self.event(event);
-        self.sweep(id);
+        self.sweep(id, now);
     }
 
     /// Forgets a call that has nothing left to do.
-    pub(crate) fn sweep(&mut self, id: InviteId) {
+    pub(crate) fn sweep(&mut self, id: InviteId, now: Instant) {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
         if !call.finished() {
             return;
         }
-        self.dialogs
-            .remove(&(call.call_id.clone(), call.local_tag.clone()));
+        let key = (call.call_id.clone(), call.local_tag.clone());
+        let cseqs = call
+            .usages
+            .values()
+            .flat_map(|usage| usage.invites.keys().copied());
+        let answers: Vec<u32> = cseqs.collect();
+        for cseq in answers {
+            self.schedule.clear_all(Owner::Answer(id, cseq));
+        }
         self.schedule.clear_all(Owner::Call(id));
         self.forget_look_ups(|seeker| matches!(seeker, Seeker::Dialog(call, _) if *call == id));
-        self.calls.remove(&id);
+        let had_dialog = self
+            .calls
+            .remove(&id)
+            .is_some_and(|call| call.usages.values().any(|usage| usage.confirmed));
+        if had_dialog {
+            // What the peer still sends in a dialog that has ended gets 481 instead of silence.
+            let life = self.config.timers.life();
+            self.schedule
+                .set(Owner::Call(id), Alarm::Forget, now + life);
+            self.ended.insert(id, key);
+        } else {
+            self.dialogs.remove(&key);
+        }
+    }
+
+    /// A dialog that ended 64*T1 ago is not known any more.
+    fn forget_dialog(&mut self, id: InviteId) {
+        if let Some(key) = self.ended.remove(&id) {
+            self.dialogs.remove(&key);
+        }
     }
 
     pub(crate) fn call_alarm(&mut self, id: InviteId, alarm: Alarm, now: Instant) {
@@ -236,9 +252,19 @@ impl Ua {
             Alarm::CancelGivenUp => self.cancel_given_up(id, now),
             Alarm::RingAgain => self.ring_again(id, now),
             Alarm::RingLimit => self.rang_too_long(id, now),
-            Alarm::AnswerAgain => self.answer_unconfirmed(id, now),
-            Alarm::NoAck => self.never_confirmed(id, now),
-            Alarm::Transaction(_) | Alarm::LookUp | Alarm::Refresh | Alarm::Retry => {}
+            Alarm::ProvisionalAgain => self.provisional_again(id, now),
+            Alarm::NoPrack => self.never_acknowledged(id, now),
+            Alarm::Glare => self.glare_over(id, now),
+            Alarm::ReInviteGivenUp => self.re_invite_given_up(id, now),
+            Alarm::SessionRefresh => self.refresh_session(id, now),
+            Alarm::SessionExpires => self.session_expired(id, now),
+            Alarm::Forget => self.forget_dialog(id),
+            Alarm::Transaction(_)
+            | Alarm::LookUp
+            | Alarm::Refresh
+            | Alarm::Retry
+            | Alarm::AnswerAgain
+            | Alarm::NoAck => {}
         }
     }
 
@@ -257,9 +283,8 @@ impl Ua {
     }
 }
 
-/// The SDP of a message, if it has one.
-pub(crate) fn sdp_of(headers: &crate::message::Headers, body: &Bytes) -> Option<Bytes> {
-    let content_type = headers.get(&HeaderName::ContentType)?;
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    (media_type.eq_ignore_ascii_case("application/sdp") && !body.is_empty()).then(|| body.clone())
+/// The session description of a message, if it has one. Of an answer it counts even beside a part that is not
+/// understood.
+pub(crate) fn sdp_in(headers: &Headers, body: &Bytes) -> Option<Bytes> {
+    sdp_of(headers, body).unwrap_or_else(|unknown| unknown.sdp)
 }

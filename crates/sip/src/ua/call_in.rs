@@ -6,17 +6,21 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use secrecy::SecretString;
 
+use super::Ua;
 use super::auth::Credentials;
-use super::call::{Call, Direction, Incoming, Phase, sdp_of};
-use super::fork::Fork;
+use super::call::{Call, Direction, Incoming, Phase, sdp_in};
+use super::events::Event;
 use super::identity::{identity, name_of};
+use super::invite_template::own_header;
+use super::modify::Open;
 use super::schedule::{Alarm, Owner, TransactionId};
+use super::server_invite::{InviteKey, Purpose, ServerInvite};
 use super::server_transactions::connecting_hop;
-use super::types::{Account, Event, InviteId, RegistrationId};
-use super::{ALLOW, Ua};
+use super::types::{Account, InviteId, RegistrationId};
+use super::usage::DialogUsage;
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
-use crate::header::HeaderName;
+use crate::header::{HeaderName, Warning};
 use crate::message::Request;
 use crate::resolve::{Hop, Target};
 use crate::uri::SipUser;
@@ -31,7 +35,6 @@ const RING_LIMIT: Duration = Duration::from_secs(190);
 /// Whom a call is for.
 struct Callee {
     credentials: Credentials,
-    token: String,
     next_hop: Option<Target>,
 }
 
@@ -44,11 +47,14 @@ impl Ua {
         registration: Option<RegistrationId>,
         now: Instant,
     ) {
+        if let Some((status, headers)) = self.interval_too_small(request) {
+            return self.answer(transaction, status, &headers, Bytes::new(), now);
+        }
         let Callee {
             credentials,
-            token,
             next_hop,
         } = self.callee_of(request, registration);
+        let token = self.random_hex(128);
         let account_user = credentials.account.user.to_string();
         let Some(server) = self.servers.get(&transaction) else {
             return;
@@ -59,6 +65,26 @@ impl Ua {
         let id = InviteId(self.fresh_id());
         let call_id = dialog.call_id.clone();
         let remote_tag = dialog.remote_tag.clone();
+        let cseq = dialog.remote_cseq.unwrap_or(0);
+        let reliable = request.headers.require().has("100rel");
+        let offer = sdp_in(&request.headers, &request.body);
+        let mut usage = DialogUsage::new(dialog, toward_caller);
+        usage.peer.learn(&request.headers);
+        if offer.is_some() {
+            usage.offers.open = Open::Theirs(transaction);
+        }
+        let invite = ServerInvite::new(transaction, Purpose::SetUp, self.config.timers.t1);
+        usage.invites.insert(cseq, invite);
+        let expires = request
+            .headers
+            .expires()
+            .map(|s| Duration::from_secs(u64::from(s)));
+        let expires = expires.filter(|expires| *expires < self.ring_limit());
+        let key = InviteKey {
+            call: id,
+            remote_tag: remote_tag.clone(),
+            cseq,
+        };
         let caller = identity(&request.headers, false);
         let called = identity(&request.headers, true);
         let from = request.headers.from().ok();
@@ -74,21 +100,24 @@ impl Ua {
             farewell: None,
             side: Direction::In(Incoming {
                 server: Some(transaction),
-                invite_cseq: dialog.remote_cseq.unwrap_or(0),
-                again: self.config.timers.t1,
+                cseq,
+                reliable,
+                expires: expires.is_some(),
                 leave: false,
             }),
-            forks: BTreeMap::from([(remote_tag, Fork::of_callee(dialog, toward_caller))]),
+            usages: BTreeMap::from([(remote_tag, usage)]),
         };
-        self.dialogs.insert((call_id, local_tag), id);
+        self.dialogs.insert((call_id.clone(), local_tag), id);
         self.calls.insert(id, call);
         if let Some(server) = self.servers.get_mut(&transaction) {
-            server.call = Some(id);
+            server.invite = Some(key);
         }
         // 17.2.1: "The server transaction MUST generate a 100 (Trying) response unless it knows that the TU will generate
         // a provisional or final response within 200 ms".
         self.answer_plain(transaction, 100, now);
-        let limit = self.ring_limit();
+        // 13.3.1: "If the request is an INVITE that contains an Expires header field, the UAS core sets a timer for the
+        // number of seconds indicated in the header field value."
+        let limit = expires.unwrap_or_else(|| self.ring_limit());
         self.schedule
             .set(Owner::Call(id), Alarm::RingLimit, now + limit);
         self.event(Event::Incoming {
@@ -101,14 +130,17 @@ impl Ua {
             } else {
                 called.user
             },
-            offer: sdp_of(&request.headers, &request.body),
+            offer,
+            reliable,
+            sip_call_id: call_id,
             user_agent: caller.user_agent,
             from: via,
         });
     }
 
-    /// Tells the caller that it rings: 180.
-    pub fn ring(&mut self, id: InviteId, now: Instant) {
+    /// Tells the caller that it rings: 180. To a caller that requires reliable provisional answers it carries `sdp`, our
+    /// offer to an INVITE without one.
+    pub fn ring(&mut self, id: InviteId, sdp: Option<Bytes>, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -117,36 +149,53 @@ impl Ua {
         }
         call.phase = Phase::Alerting;
         if let Some(transaction) = call.incoming().and_then(|incoming| incoming.server) {
-            let headers = self.dialog_headers(id, transaction);
-            self.answer(transaction, 180, &headers, Bytes::new(), now);
+            self.send_ringing(id, transaction, sdp.unwrap_or_default(), now);
             self.schedule
                 .set(Owner::Call(id), Alarm::RingAgain, now + RING_INTERVAL);
         }
     }
 
-    /// Takes the call: 200 with this SDP. [`Event::Confirmed`] follows when the caller has acknowledged it.
-    pub fn accept(&mut self, id: InviteId, sdp: Bytes, now: Instant) {
-        let (t1, life) = (self.config.timers.t1, self.config.timers.life());
-        let Some(call) = self.calls.get_mut(&id) else {
+    /// Takes the call: 200 with this SDP, which is empty where a reliable 180 has brought offer and answer already, and
+    /// with headers of the application's own. [`Event::Confirmed`] follows when the caller has acknowledged it.
+    pub fn accept(&mut self, id: InviteId, sdp: Bytes, headers: &[(String, String)], now: Instant) {
+        let Some(call) = self.calls.get(&id) else {
             return;
         };
         if !matches!(call.phase, Phase::Offered | Phase::Alerting) {
             return;
         }
-        call.phase = Phase::AwaitingAck;
-        self.stop_waiting(id);
-        let Some(transaction) = self.invite_transaction(id) else {
+        let own = |(name, value): &(String, String)| {
+            let name = own_header(name, value).ok()?;
+            Some((name, value.clone()))
+        };
+        let headers: Vec<_> = headers.iter().filter_map(own).collect();
+        if !self.accept_waits_for_prack(id, &sdp, &headers) {
+            self.accept_now(id, sdp, &headers, now);
+        }
+    }
+
+    pub(crate) fn accept_now(
+        &mut self,
+        id: InviteId,
+        sdp: Bytes,
+        headers: &[(HeaderName, String)],
+        now: Instant,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let mut headers = self.dialog_headers(id, transaction);
-        headers.push((HeaderName::Allow, ALLOW.to_owned()));
-        headers.push((HeaderName::ContentType, "application/sdp".to_owned()));
-        self.answer(transaction, 200, &headers, sdp, now);
-        // 13.3.1.4: "The 2xx response is passed to the transport with an interval that starts at T1 seconds and doubles for
-        // each retransmission until it reaches T2 seconds".
-        self.schedule
-            .set(Owner::Call(id), Alarm::AnswerAgain, now + t1);
-        self.schedule.set(Owner::Call(id), Alarm::NoAck, now + life);
+        let Some(transaction) = call.incoming().and_then(|incoming| incoming.server) else {
+            return;
+        };
+        call.phase = Phase::AwaitingAck;
+        self.stop_waiting(id);
+        let key = self
+            .servers
+            .get(&transaction)
+            .and_then(|server| server.invite.clone());
+        if let Some(key) = key {
+            self.accept_invite(&key, headers, sdp, now);
+        }
     }
 
     /// Refuses the call with this status.
@@ -165,13 +214,28 @@ impl Ua {
         self.refuse(id, status, cause, now);
     }
 
+    /// Refuses the call for a reason that its sentence explains: a 488 carries it as a Warning.
+    pub fn reject_with(&mut self, id: InviteId, cause: &Cause, now: Instant) {
+        let status = cause.sip_code.unwrap_or(480);
+        match self.calls.get(&id).map(|call| call.phase) {
+            Some(Phase::Offered | Phase::Alerting) => self.refuse(id, status, cause.clone(), now),
+            _ => self.end_with(id, cause, now),
+        }
+    }
+
     /// A final answer of 300 or above, and the end.
     pub(crate) fn refuse(&mut self, id: InviteId, status: u16, cause: Cause, now: Instant) {
         if let Some(transaction) = self.invite_transaction(id) {
-            let headers = match (status, cause.to_reason()) {
-                (_, Some(reason)) => vec![(HeaderName::Reason, reason.to_string())],
-                (_, None) => Vec::new(),
-            };
+            let mut headers = Vec::new();
+            if let Some(reason) = cause.to_reason() {
+                headers.push((HeaderName::Reason, reason.to_string()));
+            }
+            if status == 488 {
+                // 21.4.26: "The response MAY contain a body ... A 488 ... including a Warning header field value".
+                let agent = &self.config.user_agent;
+                let warning = Warning::new(Warning::MISCELLANEOUS, agent, cause.text.clone());
+                headers.push((HeaderName::Warning, warning.to_string()));
+            }
             let status = if (300..700).contains(&status) {
                 status
             } else {
@@ -180,114 +244,31 @@ impl Ua {
             self.answer(transaction, status, &headers, Bytes::new(), now);
         }
         self.bye_from_all(id);
-        self.finish(id, Event::Ended { id, cause });
+        self.finish(id, Event::Ended { id, cause }, now);
     }
 
     pub(crate) fn ring_again(&mut self, id: InviteId, now: Instant) {
-        self.ring(id, now);
+        self.ring(id, None, now);
     }
 
     pub(crate) fn rang_too_long(&mut self, id: InviteId, now: Instant) {
-        let text = format!("Nobody answered within {} s.", self.ring_limit().as_secs());
-        let cause = Cause::new(480, Stage::Ringing, Side::Browser, text);
-        self.refuse(id, 480, cause, now);
-    }
-
-    /// The 2xx once more (RFC 3261 section 13.3.1.4).
-    pub(crate) fn answer_unconfirmed(&mut self, id: InviteId, now: Instant) {
-        let t2 = self.config.timers.t2;
-        let Some(incoming) = self.calls.get_mut(&id).and_then(Call::incoming) else {
-            return;
-        };
-        incoming.again = (incoming.again * 2).min(t2);
-        let (next, server) = (incoming.again, incoming.server);
-        if let Some(transaction) = server {
-            self.answer_again(transaction, now);
-            self.schedule
-                .set(Owner::Call(id), Alarm::AnswerAgain, now + next);
-        }
-    }
-
-    /// 13.3.1.4: "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is
-    /// confirmed, but the session SHOULD be terminated. This is accomplished with a BYE".
-    pub(crate) fn never_confirmed(&mut self, id: InviteId, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let seconds = self.config.timers.life().as_secs();
-        let text = format!(
-            "{} never confirmed our answer (no ACK within {seconds} s).",
-            call.peer
-        );
-        let cause = Cause::new(408, Stage::Answer, Side::Sip, text);
-        let farewell = call.farewell.take().unwrap_or(cause);
-        let main = call.main.clone().unwrap_or_default();
-        let reason = farewell.to_reason();
-        self.say_bye(id, &main, reason, now);
-        self.finish(
-            id,
-            Event::Ended {
-                id,
-                cause: farewell,
-            },
-        );
-    }
-
-    /// An ACK: of a non-2xx it ends a transaction, of a 2xx it confirms a call.
-    pub(crate) fn ack_received(
-        &mut self,
-        same_branch: Option<TransactionId>,
-        request: &Request,
-        now: Instant,
-    ) {
-        if let Some(transaction) = same_branch
-            && !self.ack_in_transaction(transaction, now)
-        {
-            return;
-        }
-        let Some((id, _)) = self.dialog_of(request) else {
-            return;
+        let peer = call.peer.clone();
+        let (status, text) = if call.incoming().is_some_and(|incoming| incoming.expires) {
+            // 13.3.1: "If the timer fires before the UAS has generated a final response ... a 487 (Request Terminated)
+            // response" is sent.
+            (
+                487,
+                format!("{peer} did not want to wait any longer (Expires)."),
+            )
+        } else {
+            let seconds = self.ring_limit().as_secs();
+            (480, format!("Nobody answered within {seconds} s."))
         };
-        let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
-        let Some(call) = self
-            .calls
-            .get_mut(&id)
-            .filter(|call| call.phase == Phase::AwaitingAck)
-        else {
-            return;
-        };
-        let leave = match call.incoming() {
-            Some(incoming) if incoming.invite_cseq == number => incoming.leave,
-            _ => return,
-        };
-        call.phase = Phase::Established;
-        let reason = call.farewell.as_ref().and_then(Cause::to_reason);
-        self.stop_waiting(id);
-        let sdp = sdp_of(&request.headers, &request.body);
-        self.event(Event::Confirmed { id, sdp });
-        if leave {
-            self.leave(id, reason, now);
-        }
-    }
-
-    /// The INVITE's server transaction is gone.
-    pub(crate) fn invite_server_over(&mut self, id: InviteId) {
-        if let Some(incoming) = self.calls.get_mut(&id).and_then(Call::incoming) {
-            incoming.server = None;
-            self.sweep(id);
-        }
-    }
-
-    /// The peer has left, or is refused: no BYE of ours is due in any dialog.
-    pub(crate) fn bye_from_all(&mut self, id: InviteId) {
-        let tags: Vec<String> = self
-            .calls
-            .get(&id)
-            .map(|call| call.forks.keys().cloned().collect())
-            .unwrap_or_default();
-        for tag in tags {
-            self.bye_received(id, &tag);
-        }
+        let cause = Cause::new(status, Stage::Ringing, Side::Browser, text);
+        self.refuse(id, status, cause, now);
     }
 
     /// Stops every timer that waits for somebody to pick up or to confirm.
@@ -298,8 +279,8 @@ impl Ua {
             Alarm::NextTarget,
             Alarm::RingAgain,
             Alarm::RingLimit,
-            Alarm::AnswerAgain,
-            Alarm::NoAck,
+            Alarm::ProvisionalAgain,
+            Alarm::NoPrack,
         ] {
             self.schedule.clear(Owner::Call(id), alarm);
         }
@@ -310,16 +291,14 @@ impl Ua {
         RING_LIMIT.max(self.config.no_answer_timeout)
     }
 
-    fn callee_of(&mut self, request: &Request, registration: Option<RegistrationId>) -> Callee {
+    fn callee_of(&self, request: &Request, registration: Option<RegistrationId>) -> Callee {
         if let Some(registered) = registration.and_then(|id| self.registrations.get(&id)) {
             let account = registered.account.clone();
             let next_hop = Some(account.next_hop.clone());
             let mut credentials = Credentials::new(account, registered.hops.clone());
             credentials.realms.clone_from(&registered.realms);
-            let token = registered.token.clone();
             return Callee {
                 credentials,
-                token,
                 next_hop,
             };
         }
@@ -340,7 +319,6 @@ impl Ua {
         };
         Callee {
             credentials: Credentials::new(account, Vec::new()),
-            token: self.random_hex(128),
             next_hop: None,
         }
     }
@@ -374,20 +352,6 @@ impl Ua {
         match &self.calls.get(&id)?.side {
             Direction::In(incoming) => incoming.server,
             Direction::Out(_) => None,
-        }
-    }
-
-    /// What a response that makes a dialog carries.
-    fn dialog_headers(
-        &self,
-        id: InviteId,
-        transaction: TransactionId,
-    ) -> Vec<(HeaderName, String)> {
-        let token = self.calls.get(&id).map(|call| call.token.as_str());
-        let hop = self.servers.get(&transaction).map(|server| &server.hop);
-        match (token, hop) {
-            (Some(token), Some(hop)) => vec![(HeaderName::Contact, self.contact(token, hop))],
-            _ => Vec::new(),
         }
     }
 }

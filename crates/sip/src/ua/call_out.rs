@@ -7,14 +7,18 @@ use bytes::Bytes;
 
 use super::Ua;
 use super::auth::{Auth, Credentials, Refusal};
-use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, sdp_of};
+use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, sdp_in};
 use super::client_transactions::{Failure, User};
+use super::events::Event;
 use super::identity::{identity, name_of};
 use super::invite_template::invite_template;
 use super::look_up::Seeker;
+use super::modify::Open;
+use super::prack::Reception;
 use super::schedule::{Alarm, Owner, TransactionId};
 use super::size::TCP_PATIENCE;
-use super::types::{Event, Invite, InviteId};
+use super::types::{Invite, InviteId};
+use super::usage::DialogUsage;
 use crate::cause::{Cause, Side, Stage};
 use crate::dialog::Dialog;
 use crate::header::{CSeq, HeaderName};
@@ -29,8 +33,8 @@ impl Ua {
         self.invite_at(remote_target, invite, now)
     }
 
-    /// The same in two steps, for who must know the way before it can make an offer: [`Event::Located`] follows, and the
-    /// INVITE goes out with [`Ua::offer`].
+    /// The same in two steps, for callers that need the next hop before they can make an offer: [`Event::Located`] follows,
+    /// and the INVITE goes out with [`Ua::offer`].
     pub fn prepare(&mut self, invite: Invite, now: Instant) -> InviteId {
         let remote_target = invite.callee.clone();
         self.begin_call(remote_target, invite, true, now)
@@ -38,11 +42,14 @@ impl Ua {
 
     /// The offer of a call that has been located.
     pub fn offer(&mut self, id: InviteId, sdp: Bytes, now: Instant) {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let located = self
+            .calls
+            .get_mut(&id)
+            .filter(|call| call.phase == Phase::Located);
+        let Some(out) = located.and_then(Call::outgoing) else {
             return;
         };
-        let Some(out) = call.outgoing() else { return };
-        if out.hops.is_empty() || !std::mem::take(&mut out.awaits_offer) {
+        if !std::mem::take(&mut out.awaits_offer) {
             return;
         }
         out.template
@@ -52,7 +59,7 @@ impl Ua {
         self.launch(id, now);
     }
 
-    /// The same as [`Ua::invite`] for who knows a contact of the callee's: a registrar. To names the callee, the
+    /// The same as [`Ua::invite`] for a registrar, which knows a contact of the callee: To names the callee, the
     /// Request-URI the contact.
     pub fn invite_at(&mut self, remote_target: Uri, invite: Invite, now: Instant) -> InviteId {
         self.begin_call(remote_target, invite, false, now)
@@ -68,12 +75,7 @@ impl Ua {
         let id = InviteId(self.fresh_id());
         let call_id = self.random_hex(128);
         let local_tag = self.random_hex(64);
-        let registered = self
-            .registrations
-            .values()
-            .find(|r| r.is_of(&invite.account));
-        let token = registered.map(|r| r.token.clone());
-        let token = token.unwrap_or_else(|| self.random_hex(128));
+        let token = self.random_hex(128);
         let (template, problem) = invite_template(remote_target, &invite, &call_id, &local_tag);
         let target = invite.account.next_hop.clone();
         let call = Call {
@@ -84,20 +86,20 @@ impl Ua {
             peer: name_of(&invite.callee),
             credentials: Credentials::new(invite.account, Vec::new()),
             next_hop: Some(target.clone()),
-            forks: BTreeMap::new(),
+            usages: BTreeMap::new(),
             main: None,
             farewell: None,
             side: Direction::Out(Box::new(Outgoing {
                 template,
                 cseq: 0,
                 awaits_offer,
+                min_se_s: 0,
                 hops: VecDeque::new(),
                 fallback: None,
                 deadline: None,
                 attempts: BTreeMap::new(),
                 current: None,
                 auth: Auth::default(),
-                early: BTreeMap::new(),
                 trying_told: false,
                 last_failure: None,
             })),
@@ -107,7 +109,7 @@ impl Ua {
         match problem {
             Some(text) => {
                 let cause = Cause::new(400, Stage::Input, Side::Browser, format!("{text}."));
-                self.finish(id, Event::Refused { id, cause });
+                self.finish(id, Event::Refused { id, cause }, now);
             }
             None => self.look_up(&target, Seeker::Call(id), now),
         }
@@ -125,7 +127,7 @@ impl Ua {
         };
         let mut hops = match hops {
             Ok(hops) => hops,
-            Err(cause) => return self.finish(id, Event::Refused { id, cause }),
+            Err(cause) => return self.finish(id, Event::Refused { id, cause }, now),
         };
         // The one the registration works with comes first.
         let account = &call.credentials.account;
@@ -140,8 +142,10 @@ impl Ua {
         let first = hops.first().cloned();
         let Some(out) = call.outgoing() else { return };
         out.hops = hops.into();
+        let awaits_offer = out.awaits_offer;
+        call.phase = Phase::Located;
         match first {
-            Some(hop) if out.awaits_offer => self.event(Event::Located { id, hop }),
+            Some(hop) if awaits_offer => self.event(Event::Located { id, hop }),
             _ => self.launch(id, now),
         }
     }
@@ -152,7 +156,7 @@ impl Ua {
         let Some(call) = self
             .calls
             .get_mut(&id)
-            .filter(|call| call.phase == Phase::LookingUp)
+            .filter(|call| call.phase == Phase::Located)
         else {
             return;
         };
@@ -162,8 +166,8 @@ impl Ua {
         }
         self.schedule.set(
             Owner::Call(id),
-            Alarm::NoAnswer,
-            now + self.config.no_answer_timeout,
+            Alarm::NoProgress,
+            now + self.config.trying_timeout,
         );
         self.next_attempt(id, now);
     }
@@ -181,7 +185,7 @@ impl Ua {
             None => {
                 let cause = out.last_failure.take();
                 let cause = cause.unwrap_or_else(|| self.silence(id));
-                self.finish(id, Event::Refused { id, cause });
+                self.finish(id, Event::Refused { id, cause }, now);
             }
         }
     }
@@ -197,8 +201,16 @@ impl Ua {
         };
         let account = call.credentials.account.clone();
         let Some(out) = call.outgoing() else { return };
+        let min_se_s = out.min_se_s;
+        let timer = self.timer_request(min_se_s);
+        let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
+            return;
+        };
         out.cseq += 1;
         let mut request = out.template.clone();
+        for (name, value) in timer {
+            request.headers.push(name, value);
+        }
         request.headers.push(
             HeaderName::CSeq,
             CSeq {
@@ -273,17 +285,21 @@ impl Ua {
             self.tcp_answered(id);
         }
         match (phase, response.status) {
-            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 100) if current => {
-                self.tried(id, now)
-            }
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 100) if current => self.tried(id),
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 101..=199) if current => {
-                self.progressed(id, &attempt, response);
+                self.progressed(id, &attempt, response, now);
             }
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 200..=299) if current => {
                 self.picked_up(id, &attempt, response, now);
             }
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 401 | 407) if current => {
                 self.invite_challenged(id, &attempt.hop, response, now);
+            }
+            // RFC 4028 section 7.3: the INVITE is sent again with the interval that the 422 names.
+            (Phase::Calling | Phase::Proceeding | Phase::Ringing, 422)
+                if current && self.raise_interval(id, response) =>
+            {
+                self.attempt(id, &attempt.hop, now);
             }
             // RFC 3263 section 4.3: a 503 is a failure of that target; the next one is tried.
             (Phase::Calling | Phase::Proceeding, 503) if current => {
@@ -295,7 +311,7 @@ impl Ua {
             }
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 300..) if current => {
                 let cause = self.refusal(id, response);
-                self.finish(id, Event::Refused { id, cause });
+                self.finish(id, Event::Refused { id, cause }, now);
             }
             // 9.1: "If no provisional response has been received, the CANCEL request MUST NOT be sent; rather, the client
             // MUST wait for the arrival of a provisional response before sending the request."
@@ -304,26 +320,33 @@ impl Ua {
             }
             // A 2xx that crossed our CANCEL, of another branch, or once more.
             (_, 200..=299) => self.late_success(id, &attempt, current, response, now),
-            (Phase::Cancelling, 300..) if current => self.cancelled(id),
+            (Phase::Cancelling, 300..) if current => self.cancelled(id, now),
             _ => {}
         }
     }
 
-    fn tried(&mut self, id: InviteId, now: Instant) {
-        let life = self.config.timers.life();
+    /// A 422 names a longer interval than we have asked for.
+    fn raise_interval(&mut self, id: InviteId, response: &Response) -> bool {
+        let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
+            return false;
+        };
+        match Self::longer_interval(out.min_se_s, response) {
+            Some(min) => {
+                out.min_se_s = min;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn tried(&mut self, id: InviteId) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let first = call.phase == Phase::Calling;
-        if first {
+        if call.phase == Phase::Calling {
             call.phase = Phase::Proceeding;
         }
         self.schedule.clear(Owner::Call(id), Alarm::NextTarget);
-        if first && !self.schedule.is_set(Owner::Call(id), Alarm::NoProgress) {
-            // Timer B ends with the first 1xx (17.1.1.2); a peer that says 100 and nothing else gets no longer.
-            self.schedule
-                .set(Owner::Call(id), Alarm::NoProgress, now + life);
-        }
         let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
             return;
         };
@@ -333,7 +356,7 @@ impl Ua {
     }
 
     /// 101-199: somebody is being found, or rings (RFC 3261 section 13.2.2.1).
-    fn progressed(&mut self, id: InviteId, attempt: &Attempt, response: &Response) {
+    fn progressed(&mut self, id: InviteId, attempt: &Attempt, response: &Response, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -344,15 +367,32 @@ impl Ua {
             .ok()
             .and_then(|to| to.tag)
             .unwrap_or_default();
-        if !remote_tag.is_empty()
-            && let Some(out) = call.outgoing()
-        {
-            let dialog = || Dialog::of_caller(&attempt.invite, response);
-            out.early.entry(remote_tag.clone()).or_insert_with(dialog);
+        if response.status == 199 {
+            // RFC 6228 section 4: the early dialog is gone, the INVITE goes on.
+            call.usages.remove(&remote_tag);
+            return self.event(Event::EarlyDialogEnded { id, remote_tag });
         }
-        self.schedule.clear(Owner::Call(id), Alarm::NextTarget);
-        self.schedule.clear(Owner::Call(id), Alarm::NoProgress);
-        let sdp = sdp_of(&response.headers, &response.body);
+        if !remote_tag.is_empty() {
+            let usage = call.usages.entry(remote_tag.clone()).or_insert_with(|| {
+                let dialog = Dialog::of_caller(&attempt.invite, response);
+                let mut usage = DialogUsage::new(dialog, attempt.hop.clone());
+                usage.offers.open = Open::Ours;
+                usage.offers.local_sdp = attempt.invite.body.clone();
+                usage
+            });
+            usage.peer.learn(&response.headers);
+        }
+        let owner = Owner::Call(id);
+        self.schedule.clear(owner, Alarm::NextTarget);
+        self.schedule.clear(owner, Alarm::NoProgress);
+        if !self.schedule.is_set(owner, Alarm::NoAnswer) {
+            let at = now + self.config.no_answer_timeout;
+            self.schedule.set(owner, Alarm::NoAnswer, at);
+        }
+        if self.provisional_received(id, &remote_tag, response, now) == Reception::Passed {
+            return;
+        }
+        let sdp = sdp_in(&response.headers, &response.body);
         self.event(Event::Progress {
             id,
             status: response.status,
@@ -365,17 +405,25 @@ impl Ua {
     /// The first 2xx: this dialog is the call (RFC 3261 section 13.2.2.4).
     fn picked_up(&mut self, id: InviteId, attempt: &Attempt, response: &Response, now: Instant) {
         self.stop_waiting(id);
-        let remote_tag = self.open_fork(id, &attempt.invite, response, &attempt.hop, now);
+        let remote_tag = self.confirm_usage(id, &attempt.invite, response, &attempt.hop, now);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         call.phase = Phase::Established;
         call.main = Some(remote_tag.clone());
-        if let Some(out) = call.outgoing() {
-            out.early.clear();
-        }
+        self.forget_early(id);
         let remote = identity(&response.headers, true);
-        let sdp = sdp_of(&response.headers, &response.body);
+        let mut sdp = sdp_in(&response.headers, &response.body);
+        if let Some(usage) = self.usage(id, &remote_tag) {
+            if usage.reliable.answered {
+                // The exchange was complete before the 2xx (RFC 3262 section 5, RFC 6337 section 3.1.1).
+                sdp = None;
+            } else {
+                usage.offers.open = Open::None;
+                usage.offers.local_sdp = attempt.invite.body.clone();
+            }
+        }
+        self.timer_agreed(id, &remote_tag, response, now);
         self.event(Event::Answered {
             id,
             remote_tag,
@@ -405,9 +453,11 @@ impl Ua {
         let crossed = call.phase == Phase::Cancelling && current;
         let reason = call.farewell.as_ref().and_then(Cause::to_reason);
         let left = call
-            .forks
+            .usages
             .get(&remote_tag)
-            .map(|fork| fork.finished() && !fork.staying());
+            .filter(|usage| usage.confirmed)
+            .map(|usage| usage.finished() && !usage.staying());
+        let cseq = response.headers.cseq().map_or(0, |cseq| cseq.number);
         if crossed && let Some(call) = self.calls.get_mut(&id) {
             call.phase = Phase::Leaving;
             call.main = Some(remote_tag.clone());
@@ -415,22 +465,22 @@ impl Ua {
         }
         match left {
             None => {
-                self.open_fork(id, &attempt.invite, response, &attempt.hop, now);
+                self.confirm_usage(id, &attempt.invite, response, &attempt.hop, now);
             }
             Some(left) => {
-                self.ack_again(id, &remote_tag);
+                self.acknowledge_again(id, &remote_tag, cseq);
                 if !crossed {
                     return;
                 }
                 if left {
-                    return self.left(id, &remote_tag);
+                    return self.left(id, &remote_tag, now);
                 }
             }
         }
         #[cfg(feature = "faults")]
         if crate::fault::planted(crate::fault::Fault::MissingBye) {
             self.bye_received(id, &remote_tag);
-            return self.left(id, &remote_tag);
+            return self.left(id, &remote_tag, now);
         }
         self.say_bye(id, &remote_tag, reason, now);
     }
@@ -459,7 +509,7 @@ impl Ua {
                 let mut cause = self.refusal(id, response);
                 cause.stage = stage;
                 cause.text = refusal.sentence(&login, &server, "INVITE", response.status);
-                self.finish(id, Event::Refused { id, cause });
+                self.finish(id, Event::Refused { id, cause }, now);
             }
         }
     }
@@ -483,7 +533,7 @@ impl Ua {
             return;
         }
         match phase {
-            Phase::Cancelling => self.cancelled(id),
+            Phase::Cancelling => self.cancelled(id, now),
             Phase::Calling | Phase::Proceeding | Phase::Ringing => {
                 out.last_failure = Some(match failure {
                     Failure::TimedOut => silence,
@@ -520,9 +570,9 @@ impl Ua {
         let (peer, stage) = (call.peer.clone(), call.stage());
         let server = self.server_name(id);
         let text = if alarm == Alarm::NoProgress {
-            let seconds = self.config.timers.life().as_secs_f32();
+            let seconds = self.config.trying_timeout.as_secs_f32();
             format!(
-                "The SIP server {server} took the call but did not connect it within {seconds} s."
+                "The SIP server {server} took the call but nobody rang within {seconds} s (setting sip_trying_timeout)."
             )
         } else {
             format!(
@@ -538,14 +588,14 @@ impl Ua {
             self.cancel_attempt(id, transaction, now);
         }
         let cause = Cause::new(408, stage, Side::Sip, text);
-        self.finish(id, Event::Refused { id, cause });
+        self.finish(id, Event::Refused { id, cause }, now);
     }
 
     /// An INVITE's transaction is gone.
-    pub(crate) fn attempt_over(&mut self, id: InviteId, transaction: TransactionId) {
+    pub(crate) fn attempt_over(&mut self, id: InviteId, transaction: TransactionId, now: Instant) {
         if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) {
             out.attempts.remove(&transaction);
-            self.sweep(id);
+            self.sweep(id, now);
         }
     }
 

@@ -5,8 +5,10 @@ use std::time::Instant;
 use super::Ua;
 use super::call::{Call, Cancel, Phase};
 use super::client_transactions::User;
+use super::events::Event;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{Event, InviteId};
+use super::server_invite::{InviteKey, Purpose};
+use super::types::InviteId;
 use crate::cause::{Cause, Side, Stage};
 use crate::header::{CSeq, HeaderName, Reason};
 use crate::message::{Headers, Method, Request};
@@ -38,21 +40,39 @@ impl Ua {
             return;
         }
         attempt.cancel = Cancel::Sent;
-        let hop = attempt.hop.clone();
-        let mut cancel = cancel_of(&attempt.invite);
-        if let Some(reason) = reason {
-            cancel.headers.push(HeaderName::Reason, reason);
-        }
-        let Ok(via) = attempt.invite.headers.via() else {
-            return;
-        };
+        let (hop, invite) = (attempt.hop.clone(), attempt.invite.clone());
+        self.send_cancel(&invite, &hop, reason, now);
         let life = self.config.timers.life();
-        self.start_client_with(via, cancel, &hop, User::Cancel, life, now);
         // 9.1: "If there is no final response for the original request in 64*T1 seconds ... the client SHOULD then
         // consider the original transaction cancelled and SHOULD destroy the client transaction handling the original
         // request."
         self.schedule
             .set(Owner::Call(id), Alarm::CancelGivenUp, now + life);
+    }
+
+    fn send_cancel(&mut self, invite: &Request, hop: &Hop, reason: Option<Reason>, now: Instant) {
+        let mut cancel = cancel_of(invite);
+        if let Some(reason) = reason {
+            cancel.headers.push(HeaderName::Reason, reason);
+        }
+        let Ok(via) = invite.headers.via() else {
+            return;
+        };
+        let life = self.config.timers.life();
+        self.start_client_with(via, cancel, hop, User::Cancel, life, now);
+    }
+
+    /// Cancels a re-INVITE of ours that has a provisional answer; false when that has been done before.
+    pub(crate) fn cancel_client(&mut self, transaction: TransactionId, now: Instant) -> bool {
+        let Some(client) = self.clients.get_mut(&transaction) else {
+            return false;
+        };
+        if std::mem::replace(&mut client.cancelled, true) {
+            return false;
+        }
+        let (invite, hop) = (client.request.clone(), client.hop.clone());
+        self.send_cancel(&invite, &hop, None, now);
+        true
     }
 
     pub(crate) fn cancel_given_up(&mut self, id: InviteId, now: Instant) {
@@ -64,7 +84,7 @@ impl Ua {
             .iter()
             .filter(|(_, attempt)| attempt.cancel == Cancel::Sent);
         let transactions: Vec<_> = sent.map(|(transaction, _)| *transaction).collect();
-        self.cancelled(id);
+        self.cancelled(id, now);
         for transaction in transactions {
             // One that has its final answer dies by its own timers.
             if self.client_open(transaction) {
@@ -74,7 +94,7 @@ impl Ua {
     }
 
     /// A call we cancelled is over.
-    pub(crate) fn cancelled(&mut self, id: InviteId) {
+    pub(crate) fn cancelled(&mut self, id: InviteId, now: Instant) {
         let Some(call) = self
             .calls
             .get_mut(&id)
@@ -83,7 +103,7 @@ impl Ua {
             return;
         };
         let cause = call.farewell.take().unwrap_or_else(own_cancel);
-        self.finish(id, Event::Ended { id, cause });
+        self.finish(id, Event::Ended { id, cause }, now);
     }
 
     /// A peer takes its INVITE back.
@@ -103,7 +123,7 @@ impl Ua {
         let Some(server) = self.servers.get(&invite) else {
             return;
         };
-        let (call, open, tag) = (server.call, server.open(), server.tag.clone());
+        let (key, open, tag) = (server.invite.clone(), server.open(), server.tag.clone());
         let Some(id) = self.start_server(request, from) else {
             return;
         };
@@ -119,18 +139,36 @@ impl Ua {
         if !open && crate::fault::planted(crate::fault::Fault::LateCancelAccepted) {
             self.answer_against_the_rules(invite, 487);
         }
-        if let Some(call) = call.filter(|_| open) {
-            self.answer_plain(invite, 487, now);
-            let reasons = request.headers.reasons();
-            let peer = self
-                .calls
-                .get(&call)
-                .map(|call| call.peer.clone())
-                .unwrap_or_default();
-            let cause = their_cancel(&peer, &reasons);
-            self.bye_from_all(call);
-            self.finish(call, Event::Ended { id: call, cause });
+        if let Some(key) = key.filter(|_| open) {
+            self.invite_cancelled(&key, invite, request, now);
         }
+    }
+
+    /// An INVITE of the peer is taken back: the first one ends the call, a later one leaves it as it was.
+    fn invite_cancelled(
+        &mut self,
+        key: &InviteKey,
+        invite: TransactionId,
+        request: &Request,
+        now: Instant,
+    ) {
+        let id = key.call;
+        let asked = self
+            .usage(id, &key.remote_tag)
+            .and_then(|usage| usage.invites.get(&key.cseq));
+        let changes = asked.is_some_and(|invite| invite.purpose == Purpose::Change);
+        #[cfg(feature = "faults")]
+        let changes =
+            changes && !crate::fault::planted(crate::fault::Fault::ReinviteCancelEndsCall);
+        if changes {
+            return self.refuse_change(key, 487, &[], now);
+        }
+        self.answer_plain(invite, 487, now);
+        let reasons = request.headers.reasons();
+        let peer = self.calls.get(&id).map(|call| call.peer.clone());
+        let cause = their_cancel(&peer.unwrap_or_default(), &reasons);
+        self.bye_from_all(id);
+        self.finish(id, Event::Ended { id, cause }, now);
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Ua;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{InviteId, RegistrationId};
+use super::types::{InviteId, MessageId, RegistrationId};
 use crate::header::{CSeq, HeaderName, Via};
 use crate::message::{Headers, Method, Request, Response};
 use crate::resolve::{Hop, Transport};
@@ -19,13 +19,17 @@ use crate::uri::Host;
 pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 
 /// Who waits for the answer of a client transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum User {
     Register(RegistrationId),
+    /// The first INVITE of a call.
     Invite(InviteId),
+    /// A request in the dialog with this remote tag.
+    InDialog(InviteId, String),
+    /// A MESSAGE outside every dialog.
+    Message(MessageId),
     /// Nobody: the INVITE's own answer counts.
     Cancel,
-    Bye(InviteId),
 }
 
 /// Why no answer will come.
@@ -46,6 +50,8 @@ pub(crate) struct ClientTransaction {
     bytes: Bytes,
     /// Sent once more after its connection broke.
     sent_again: bool,
+    /// It is a re-INVITE whose CANCEL has been sent.
+    pub(crate) cancelled: bool,
 }
 
 impl Ua {
@@ -138,6 +144,7 @@ impl Ua {
                 request,
                 bytes,
                 sent_again: false,
+                cancelled: false,
             },
         );
         self.run_client(id, actions, None, None, now);
@@ -185,11 +192,11 @@ impl Ua {
 
     /// RFC 3261 section 17.1.4. One failed datagram speaks for everything of ours that hop has not answered yet.
     pub(crate) fn send_failed(&mut self, hop: &Hop, error: &str, now: Instant) {
-        let deaf = self
+        let unanswered = self
             .clients
             .iter()
             .filter(|(_, client)| client.hop == *hop && client.machine.unanswered());
-        for id in deaf.map(|(id, _)| *id).collect::<Vec<_>>() {
+        for id in unanswered.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.fail_client(id, error, now);
         }
         self.answers_undelivered(hop, now);
@@ -200,7 +207,7 @@ impl Ua {
         let open = |client: &&ClientTransaction| client.hop == *hop && client.machine.open();
         let all = self.clients.iter();
         all.filter(|(_, client)| open(client))
-            .map(|(id, client)| (*id, client.user))
+            .map(|(id, client)| (*id, client.user.clone()))
             .collect()
     }
 
@@ -245,7 +252,6 @@ impl Ua {
             let Some(client) = self.clients.get(&id) else {
                 return;
             };
-            let user = client.user;
             match action {
                 Action::SendRequest => {
                     let (hop, bytes) = (client.hop.clone(), client.bytes.clone());
@@ -268,22 +274,30 @@ impl Ua {
                     .clear(Owner::Client(id), Alarm::Transaction(*timer)),
                 Action::PassUp => {
                     if let Some(response) = response {
+                        let user = client.user.clone();
                         self.client_answered(user, id, response, now);
                     }
                 }
-                Action::TimedOut => self.client_failed(user, id, &Failure::TimedOut, now),
+                Action::TimedOut => {
+                    let user = client.user.clone();
+                    self.client_failed(user, id, &Failure::TimedOut, now);
+                }
                 Action::TransportFailed => {
+                    let user = client.user.clone();
                     let failure =
                         Failure::Transport(error.unwrap_or("the transport failed").to_owned());
                     self.client_failed(user, id, &failure, now);
                 }
                 Action::Terminate => {
                     self.schedule.clear_all(Owner::Client(id));
-                    if let Some(client) = self.clients.remove(&id) {
-                        self.client_keys.remove(&client.key);
-                    }
-                    if let User::Invite(call) = user {
-                        self.attempt_over(call, id);
+                    let Some(client) = self.clients.remove(&id) else {
+                        return;
+                    };
+                    self.client_keys.remove(&client.key);
+                    match client.user {
+                        User::Invite(call) => self.attempt_over(call, id, now),
+                        User::InDialog(call, tag) => self.ask_over(call, &tag, id, now),
+                        User::Register(_) | User::Message(_) | User::Cancel => {}
                     }
                 }
                 Action::SendResponse => {}
@@ -301,7 +315,8 @@ impl Ua {
         match user {
             User::Register(registration) => self.register_answered(registration, id, response, now),
             User::Invite(call) => self.invite_answered(call, id, response, now),
-            User::Bye(call) => self.bye_answered(call, id, Some(response), now),
+            User::InDialog(call, tag) => self.ask_answered(call, &tag, id, response, now),
+            User::Message(message) => self.message_answered(message, response, now),
             User::Cancel => {}
         }
     }
@@ -310,7 +325,8 @@ impl Ua {
         match user {
             User::Register(registration) => self.register_failed(registration, id, failure, now),
             User::Invite(call) => self.invite_failed(call, id, failure, now),
-            User::Bye(call) => self.bye_answered(call, id, None, now),
+            User::InDialog(call, tag) => self.ask_failed(call, &tag, id, failure, now),
+            User::Message(message) => self.message_failed(message, failure, now),
             User::Cancel => {}
         }
     }

@@ -14,8 +14,9 @@ use std::time::Instant;
 use super::Ua;
 use super::call::Phase;
 use super::client_transactions::User;
+use super::events::Event;
 use super::schedule::TransactionId;
-use super::types::{Event, InviteId};
+use super::types::InviteId;
 use crate::cause::{Cause, Side};
 use crate::resolve::Hop;
 
@@ -47,7 +48,7 @@ impl Ua {
                 // Proceeding: the answer to an earlier attempt, which was then challenged.
                 matches!(phase, Phase::Calling | Phase::Proceeding) && current == Some(id)
             }),
-            User::Register(_) | User::Bye(_) | User::Cancel => true,
+            User::Register(_) | User::InDialog(..) | User::Message(_) | User::Cancel => true,
         }
     }
 
@@ -74,6 +75,6 @@ impl Ua {
         );
         self.cancel_attempt(id, transaction, now);
         let cause = Cause::new(503, stage, Side::Sip, text);
-        self.finish(id, Event::Refused { id, cause });
+        self.finish(id, Event::Refused { id, cause }, now);
     }
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::Ua;
 use super::call::{Direction, Phase};
 use super::cancel::own_cancel;
-use super::types::{Event, InviteId};
+use super::events::Event;
+use super::types::InviteId;
+use super::usage::Bye;
 use crate::cause::{Cause, Side, Stage};
 
 impl Ua {
@@ -26,9 +28,9 @@ impl Ua {
         };
         let reason = cause.as_ref().and_then(Cause::to_reason);
         match call.phase {
-            Phase::LookingUp => {
+            Phase::LookingUp | Phase::Located => {
                 let cause = cause.unwrap_or_else(own_cancel);
-                self.finish(id, Event::Ended { id, cause });
+                self.finish(id, Event::Ended { id, cause }, now);
             }
             Phase::Calling | Phase::Proceeding | Phase::Ringing => {
                 call.phase = Phase::Cancelling;
@@ -78,9 +80,16 @@ impl Ua {
             return;
         };
         call.phase = Phase::Leaving;
-        if let Some(remote_tag) = call.main.clone() {
-            self.say_bye(id, &remote_tag, reason, now);
+        let Some(remote_tag) = call.main.clone() else {
+            return;
+        };
+        if self
+            .usage(id, &remote_tag)
+            .is_some_and(|usage| usage.bye == Bye::Done)
+        {
+            return self.left(id, &remote_tag, now);
         }
+        self.say_bye(id, &remote_tag, reason, now);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who is at the other end, as From, To and User-Agent tell (RFC 3261 sections 20.20, 20.39, 20.41).
 
-use super::types::RemoteIdentity;
+use super::events::RemoteIdentity;
 use crate::header::HeaderName;
 use crate::message::Headers;
 use crate::uri::Uri;

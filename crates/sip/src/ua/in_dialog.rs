@@ -1,15 +1,15 @@
-//! Requests of the peer inside a dialog (RFC 3261 sections 12.2.2, 14.2, 15.1.2).
+//! A request of the peer inside a dialog: whose it is, whether it is in order, and the file of its method (RFC 3261
+//! section 12.2.2).
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::Ua;
-use super::call::Phase;
-use super::outside::{Unsupported, capabilities, unsupported};
+use super::capabilities::{Unsupported, capabilities, unsupported};
 use super::schedule::TransactionId;
-use super::types::{Event, InviteId};
-use crate::cause::{Cause, Side, Stage};
+use super::types::InviteId;
+use crate::header::HeaderName;
 use crate::message::{Method, Request};
 use crate::resolve::Hop;
 
@@ -27,28 +27,23 @@ impl Ua {
             return;
         };
         let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
-        let dialog = self
-            .calls
-            .get_mut(&id)
-            .and_then(|call| call.dialog_mut(remote_tag));
-        if !dialog.is_some_and(|dialog| dialog.accept_cseq(number)) {
+        let Some(usage) = self.usage(id, remote_tag) else {
+            return self.answer_plain(transaction, 481, now);
+        };
+        if !usage.dialog.accept_cseq(number) {
             return self.answer_plain(transaction, 500, now);
         }
         if let Some(Unsupported { status, headers }) = unsupported(request) {
             return self.answer(transaction, status, &headers, Bytes::new(), now);
         }
-        match request.method {
-            Method::Bye => self.left_by_peer(id, remote_tag, transaction, request, now),
-            Method::Options => self.answer(transaction, 200, &capabilities(), Bytes::new(), now),
-            // 14.2: "if the new session description is not acceptable, the UAS can reject it by returning a 488 (Not
-            // Acceptable Here) response for the re-INVITE"; the call goes on as it was.
-            Method::Invite | Method::Update => self.answer_plain(transaction, 488, now),
-            _ => self.answer_plain(transaction, 501, now),
+        if !usage.staying() && request.method != Method::Bye {
+            // We have said BYE, or they have: nothing changes in this dialog any more.
+            return self.answer_plain(transaction, 481, now);
         }
+        self.dispatch_in_dialog(id, remote_tag, transaction, request, now);
     }
 
-    /// BYE: 200, and whatever of the call still waits is over.
-    fn left_by_peer(
+    fn dispatch_in_dialog(
         &mut self,
         id: InviteId,
         remote_tag: &str,
@@ -56,26 +51,20 @@ impl Ua {
         request: &Request,
         now: Instant,
     ) {
-        self.answer_plain(transaction, 200, now);
-        self.bye_received(id, remote_tag);
-        let Some(call) = self.calls.get(&id) else {
-            return;
-        };
-        if call.main.as_deref() != Some(remote_tag) {
-            return self.sweep(id);
-        }
-        let text = format!("{} hung up.", call.peer);
-        let cause =
-            Cause::normal(Stage::Call, Side::Sip, text).with_reasons(&request.headers.reasons());
-        match call.phase {
-            Phase::Offered | Phase::Alerting => {
-                // 15.1.2: "The UAS MUST still respond to any pending requests received for that dialog. It is RECOMMENDED
-                // that a 487 (Request Terminated) response be generated to those pending requests."
-                self.refuse(id, 487, cause, now);
+        match request.method {
+            Method::Bye => self.left_by_peer(id, remote_tag, transaction, request, now),
+            Method::Options => self.answer(transaction, 200, &capabilities(), Bytes::new(), now),
+            Method::Invite => self.re_invited(id, remote_tag, transaction, request, now),
+            Method::Update => self.updated(id, remote_tag, transaction, request, now),
+            Method::Prack => self.prack_received(id, remote_tag, transaction, request, now),
+            Method::Info => self.info_received(id, transaction, request),
+            Method::Message => self.message_received(transaction, Some(id), None, request),
+            // There is no subscription in a call.
+            Method::Notify => {
+                let events = vec![(HeaderName::AllowEvents, "message-summary".to_owned())];
+                self.answer(transaction, 489, &events, Bytes::new(), now);
             }
-            // Both sides hang up at once: ours ends it when it is answered.
-            Phase::Leaving => {}
-            _ => self.finish(id, Event::Ended { id, cause }),
+            _ => self.answer_plain(transaction, 501, now),
         }
     }
 }

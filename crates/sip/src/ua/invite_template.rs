@@ -1,6 +1,6 @@
 //! The INVITE as a message (RFC 3261 section 8.1.1), and which headers an application may add to it.
 
-use super::ALLOW;
+use super::capabilities::{allow, supported};
 use super::types::Invite;
 use crate::header::{FromTo, HeaderName};
 use crate::message::{Headers, Method, Request};
@@ -34,7 +34,8 @@ pub(crate) fn invite_template(
     }
     headers.push(HeaderName::To, FromTo::new(callee.clone()));
     headers.push(HeaderName::CallId, call_id);
-    headers.push(HeaderName::Allow, ALLOW);
+    headers.push(HeaderName::Allow, allow());
+    headers.push(HeaderName::Supported, supported());
     let mut problem = from.err().map(|error| error.to_string());
     for (name, value) in extra_headers {
         match own_header(name, value) {
@@ -55,7 +56,7 @@ pub(crate) fn invite_template(
 }
 
 /// A header of the application's own: never one this user agent writes itself, never one that breaks out of its line.
-fn own_header(name: &str, value: &str) -> Result<HeaderName, String> {
+pub(crate) fn own_header(name: &str, value: &str) -> Result<HeaderName, String> {
     use HeaderName as H;
     let parsed = H::parse(name).ok_or_else(|| format!("{name:?} is not a SIP header name"))?;
     if matches!(

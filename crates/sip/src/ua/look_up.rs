@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Ua;
 use super::schedule::{Alarm, Owner};
-use super::types::{InviteId, Output, RegistrationId, ResolveId};
+use super::types::{InviteId, MessageId, Output, RegistrationId, ResolveId};
 use crate::cause::{Cause, Side, Stage};
 use crate::resolve::{Hop, ResolveError, Target};
 
@@ -21,6 +21,7 @@ pub(crate) enum Seeker {
     Call(InviteId),
     /// One dialog of a call: its next request goes there.
     Dialog(InviteId, String),
+    Message(MessageId),
 }
 
 #[derive(Clone, Debug)]
@@ -93,6 +94,7 @@ impl Ua {
             Seeker::Registration(id) => self.registration_found(*id, hops, now),
             Seeker::Call(id) => self.call_found(*id, hops, now),
             Seeker::Dialog(id, remote_tag) => self.dialog_found(*id, remote_tag, hops.ok(), now),
+            Seeker::Message(id) => self.message_found(*id, hops, now),
         }
     }
 

@@ -7,27 +7,38 @@
 //! One file per verb. Bytes, names and time come in through [`Ua::handle_input`] and [`Ua::handle_timeout`]; what is
 //! to be done comes out of [`Ua::poll_output`] in order. A run is a function of the seed and the inputs.
 
+mod ask;
 mod auth;
+mod bye;
 mod call;
 mod call_in;
 mod call_out;
 mod cancel;
+mod capabilities;
 mod client_transactions;
 mod cut_off;
-mod fork;
+mod events;
 mod hang_up;
 mod identity;
 mod in_dialog;
+mod info;
 mod invite_template;
 mod look_up;
+mod message;
+mod modify;
 mod outside;
+mod prack;
 mod receive;
 mod register;
+mod respond;
 mod schedule;
+mod server_invite;
 mod server_transactions;
+mod session_timer;
 mod size;
 mod trust;
 mod types;
+mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
@@ -38,8 +49,9 @@ use bytes::Bytes;
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 
+pub use events::{Event, RemoteIdentity};
 pub use types::{
-    Account, Counts, Event, Input, Invite, InviteId, Output, RegistrationId, RemoteIdentity,
+    Account, Counts, Input, Invite, InviteId, MessageId, Output, RegistrationId, RequestId,
     ResolveId, UaConfig,
 };
 
@@ -49,12 +61,10 @@ use crate::uri::Uri;
 use call::{Call, Phase};
 use client_transactions::ClientTransaction;
 use look_up::LookUp;
+use message::OwnMessage;
 use register::Registration;
 use schedule::{Alarm, Owner, Schedule, TransactionId};
 use server_transactions::ServerTransaction;
-
-/// Methods this user agent takes (RFC 3261 section 20.5).
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
 
 /// A SIP user agent for any number of accounts and calls.
 #[derive(Debug)]
@@ -77,8 +87,13 @@ pub struct Ua {
     /// By the user part of our Contact.
     tokens: BTreeMap<String, RegistrationId>,
     calls: BTreeMap<InviteId, Call>,
-    /// By Call-ID and our tag.
+    messages: BTreeMap<MessageId, OwnMessage>,
+    /// By Call-ID and our tag, of the calls that have ended a moment ago, too.
     dialogs: BTreeMap<(String, String), InviteId>,
+    /// Calls that have ended a moment ago, with their key in `dialogs`.
+    ended: BTreeMap<InviteId, (String, String)>,
+    /// There is a free port for the media of another call.
+    ports_free: bool,
     /// Servers that did not take a large INVITE over TCP, and since when.
     without_tcp: BTreeMap<SocketAddr, Instant>,
 }
@@ -106,7 +121,10 @@ impl Ua {
             registrations: BTreeMap::new(),
             tokens: BTreeMap::new(),
             calls: BTreeMap::new(),
+            messages: BTreeMap::new(),
             dialogs: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            ports_free: true,
             without_tcp: BTreeMap::new(),
         }
     }
@@ -128,6 +146,8 @@ impl Ua {
                 (Owner::Client(id), Alarm::Transaction(timer)) => self.client_timer(id, timer, now),
                 (Owner::Server(id), Alarm::Transaction(timer)) => self.server_timer(id, timer, now),
                 (Owner::Call(id), alarm) => self.call_alarm(id, alarm, now),
+                (Owner::Answer(id, cseq), Alarm::NoAck) => self.never_confirmed(id, cseq, now),
+                (Owner::Answer(id, cseq), _) => self.answer_unconfirmed(id, cseq, now),
                 (Owner::Registration(id), alarm) => self.registration_alarm(id, alarm, now),
                 (Owner::LookUp(id), _) => self.look_up_expired(id, now),
                 (Owner::Client(_) | Owner::Server(_), _) => {}
@@ -171,12 +191,24 @@ impl Ua {
         crate::uri::callee_uri(typed, domain)
     }
 
+    /// The Call-ID of a call.
+    #[must_use]
+    pub fn sip_call_id(&self, id: InviteId) -> Option<&str> {
+        self.calls.get(&id).map(|call| call.call_id.as_str())
+    }
+
+    /// Whether there is a free port for the media of another call: without one OPTIONS is answered with 503.
+    pub fn set_ports_free(&mut self, free: bool) {
+        self.ports_free = free;
+    }
+
     /// How much is going on.
     #[must_use]
     pub fn counts(&self) -> Counts {
         // An index that forgets less than its table shows here, too.
         Counts {
             dialogs: self.calls.len().max(self.dialogs.len()),
+            messages: self.messages.len(),
             client_transactions: self.clients.len().max(self.client_keys.len()),
             server_transactions: self
                 .servers

@@ -4,17 +4,18 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{ALLOW, Ua};
+use super::Ua;
+use super::capabilities::{Unsupported, capabilities, unsupported};
+use super::events::Event;
+use super::register::Registration;
+use super::schedule::TransactionId;
+use super::types::{RegistrationId, RequestId};
 use crate::header::HeaderName;
 use crate::message::{Method, Request};
 use crate::resolve::Hop;
-use crate::uri::Scheme;
 
-/// Why a request is refused, whatever it is about.
-pub(crate) struct Unsupported {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(HeaderName, String)>,
-}
+/// When somebody whom we cannot serve for want of ports may try again, in seconds.
+const BUSY_RETRY_AFTER_S: u32 = 10;
 
 impl Ua {
     pub(crate) fn request_outside(&mut self, from: &Hop, request: &Request, now: Instant) {
@@ -29,103 +30,90 @@ impl Ua {
             return self.answer_plain(transaction, 482, now);
         }
         match request.method {
-            Method::Invite => {}
-            Method::Options => {
-                return self.answer(transaction, 200, &capabilities(), Bytes::new(), now);
-            }
-            // BYE and UPDATE without a To tag.
+            Method::Invite | Method::Message | Method::Notify => {}
+            Method::Options => return self.answer_options(transaction, now),
+            // BYE and UPDATE without a To tag, and their like.
             _ => return self.answer_plain(transaction, 481, now),
         }
-        // A token names the registration; the server of an account, or a listed source, may also name its user. A
-        // server that some page registered at elsewhere may not: it would ring another server's account.
-        let user = request.uri.user.as_deref().unwrap_or_default();
-        let registration = self.registration_called(request).or_else(|| {
-            let named = self.registrations.iter().find(|(_, r)| {
-                let calls_own = r.hops.iter().any(|hop| hop.addr.ip() == from.addr.ip());
-                r.account.user.as_str() == user && (calls_own || self.is_listed(from))
-            });
-            named.map(|(id, _)| *id)
-        });
-        match registration {
-            None if self.is_listed(from) => self.invited(transaction, request, None, now),
-            None => self.answer_plain(transaction, 404, now),
-            Some(id) if self.registrations.get(&id).is_none_or(|r| r.leaving) => {
+        let registration = self.registration_for(from, request);
+        match (registration, &request.method) {
+            (None, Method::Invite) if self.is_listed(from) => {
+                self.invited(transaction, request, None, now);
+            }
+            (None, _) => self.answer_plain(transaction, 404, now),
+            (Some(id), _) if self.registrations.get(&id).is_none_or(|r| r.leaving) => {
                 self.answer_plain(transaction, 480, now);
             }
-            Some(id) => self.invited(transaction, request, Some(id), now),
+            (Some(id), Method::Message) => {
+                self.message_received(transaction, None, Some(id), request);
+            }
+            (Some(id), Method::Notify) => self.notified(transaction, id, request, now),
+            (Some(id), _) => self.invited(transaction, request, Some(id), now),
         }
     }
-}
 
-/// What this user agent can do (RFC 3261 section 11.2).
-pub(crate) fn capabilities() -> Vec<(HeaderName, String)> {
-    vec![
-        (HeaderName::Allow, ALLOW.to_owned()),
-        (HeaderName::Accept, "application/sdp".to_owned()),
-        (HeaderName::AcceptEncoding, "identity".to_owned()),
-    ]
-}
+    /// Whom a request outside every dialog is for. A token names the registration. The server of an account, or a listed
+    /// source, may also name its user; a server that some page registered at elsewhere may not, for it would ring another
+    /// server's account. Where two accounts have the same user, the domain in To decides.
+    fn registration_for(&self, from: &Hop, request: &Request) -> Option<RegistrationId> {
+        if let Some(id) = self.registration_called(request) {
+            return Some(id);
+        }
+        let user = request.uri.user.as_deref().unwrap_or_default();
+        let domain = request
+            .headers
+            .to()
+            .map(|to| to.uri.host.to_string())
+            .unwrap_or_default();
+        let named = |r: &Registration| {
+            let calls_own = r.hops.iter().any(|hop| hop.addr.ip() == from.addr.ip());
+            r.account.user.as_str() == user && (calls_own || self.is_listed(from))
+        };
+        let mut candidates = self.registrations.iter().filter(|(_, r)| named(r));
+        let of_domain = candidates
+            .clone()
+            .find(|(_, r)| r.account.domain.eq_ignore_ascii_case(&domain));
+        of_domain.or_else(|| candidates.next()).map(|(id, _)| *id)
+    }
 
-/// The checks of RFC 3261 sections 8.2.1 to 8.2.3 that need nothing but the request.
-pub(crate) fn unsupported(request: &Request) -> Option<Unsupported> {
-    let refuse = |status, headers| Some(Unsupported { status, headers });
-    let headers = &request.headers;
-    match &request.method {
-        // UPDATE has its own answer until it is built.
-        Method::Invite | Method::Bye | Method::Options | Method::Update => {}
-        // 8.2.1: "If the UAS recognizes but does not support the method of a request, it MUST generate a 405 (Method Not
-        // Allowed) response. ... The UAS MUST also add an Allow header field to the 405 (Method Not Allowed) response."
-        // A method it does not recognize: 501 (21.5.2).
-        Method::Other(_) => return refuse(501, vec![(HeaderName::Allow, ALLOW.to_owned())]),
-        _ => return refuse(405, vec![(HeaderName::Allow, ALLOW.to_owned())]),
+    /// OPTIONS outside every dialog asks whether a call would be taken (11.2): without a free media port it would not.
+    fn answer_options(&mut self, transaction: TransactionId, now: Instant) {
+        let mut headers = capabilities();
+        if self.ports_free {
+            return self.answer(transaction, 200, &headers, Bytes::new(), now);
+        }
+        headers.push((HeaderName::RetryAfter, BUSY_RETRY_AFTER_S.to_string()));
+        self.answer(transaction, 503, &headers, Bytes::new(), now);
     }
-    // 8.2.2.1: "If the Request-URI uses a scheme not supported by the UAS, it SHOULD reject the request with a 416".
-    if !matches!(request.uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel) {
-        return refuse(416, Vec::new());
-    }
-    // 8.2.2.3: "If a UAS does not understand an option-tag listed in a Require header field, it MUST respond by
-    // generating a response with status code 420 (Bad Extension). The UAS MUST add an Unsupported header field, and
-    // list in it those options it does not understand".
-    let required = headers.require();
-    if !required.is_empty() {
-        return refuse(420, vec![(HeaderName::Unsupported, required.join(", "))]);
-    }
-    // 8.2.3: "If there are any bodies whose type (indicated by the Content-Type), language (indicated by the
-    // Content-Language) or encoding (indicated by the Content-Encoding) are not understood, and that body part is not
-    // optional (as indicated by the Content-Disposition header field), the UAS MUST reject the request with a 415".
-    let optional = headers
-        .get(&HeaderName::ContentDisposition)
-        .is_some_and(|text| {
-            text.to_ascii_lowercase()
-                .replace(' ', "")
-                .contains("handling=optional")
+
+    /// NOTIFY outside every dialog: a mailbox says unasked what it holds (RFC 3842 section 3; RFC 6665 calls that
+    /// unsolicited).
+    fn notified(
+        &mut self,
+        transaction: TransactionId,
+        registration: RegistrationId,
+        request: &Request,
+        now: Instant,
+    ) {
+        let summary = request
+            .headers
+            .event()
+            .is_ok_and(|event| event.is_of("message-summary"));
+        if !summary {
+            // RFC 6665 section 8.2.2: 489 Bad Event carries Allow-Events.
+            let events = vec![(HeaderName::AllowEvents, "message-summary".to_owned())];
+            return self.answer(transaction, 489, &events, Bytes::new(), now);
+        }
+        self.event(Event::MessageSummary {
+            request: RequestId(transaction.0),
+            registration,
+            body: request.body.clone(),
         });
-    if request.method == Method::Invite && !request.body.is_empty() && !optional {
-        let encoding = headers
-            .get(&HeaderName::ContentEncoding)
-            .unwrap_or("identity");
-        if !encoding.eq_ignore_ascii_case("identity") {
-            return refuse(
-                415,
-                vec![(HeaderName::AcceptEncoding, "identity".to_owned())],
-            );
-        }
-        if !headers.content_type().is_some_and(|kind| kind.is_sdp()) {
-            return refuse(
-                415,
-                vec![(HeaderName::Accept, "application/sdp".to_owned())],
-            );
-        }
     }
-    // 21.4.7: our answer would be SDP, which this caller says it cannot take.
-    if request.method == Method::Invite && !accepts_sdp(request) {
-        return refuse(406, Vec::new());
-    }
-    None
 }
 
 /// 20.1: "If no Accept header field is present, the server SHOULD assume a default value of application/sdp."
-fn accepts_sdp(request: &Request) -> bool {
+pub(crate) fn accepts_sdp(request: &Request) -> bool {
     let mut ranges = request
         .headers
         .get_all(&HeaderName::Accept)

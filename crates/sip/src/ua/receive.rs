@@ -35,7 +35,10 @@ impl Ua {
             if let Some((call, remote_tag)) = self.dialog_of(request) {
                 return self.request_in_dialog(call, &remote_tag, from, request, now);
             }
-            if self.answers(from, request)
+            let ended = self
+                .call_of(request)
+                .is_some_and(|id| self.ended.contains_key(&id));
+            if (ended || self.answers(from, request))
                 && let Some(id) = self.start_server(request, from)
             {
                 // 12.2.2: "If the request has a tag in the To header field, but the dialog identifier does not match any
@@ -51,14 +54,20 @@ impl Ua {
 
     /// The call and the remote tag a request with a To tag belongs to.
     pub(crate) fn dialog_of(&self, request: &Request) -> Option<(super::InviteId, String)> {
-        let headers = &request.headers;
-        let key = (headers.call_id().ok()?.to_owned(), headers.to().ok()?.tag?);
-        let id = *self.dialogs.get(&key)?;
-        let remote_tag = headers.from().ok()?.tag.unwrap_or_default();
+        let id = self.call_of(request)?;
+        let remote_tag = request.headers.from().ok()?.tag.unwrap_or_default();
         self.calls
             .get(&id)?
-            .has_dialog(&remote_tag)
+            .usages
+            .contains_key(&remote_tag)
             .then_some((id, remote_tag))
+    }
+
+    /// The call whose Call-ID and tag of ours a request names; it may have ended a moment ago.
+    fn call_of(&self, request: &Request) -> Option<super::InviteId> {
+        let headers = &request.headers;
+        let key = (headers.call_id().ok()?.to_owned(), headers.to().ok()?.tag?);
+        self.dialogs.get(&key).copied()
     }
 
     /// What the parser or the sanity layer refused: 400 or 505 without a transaction, to a trusted source only.

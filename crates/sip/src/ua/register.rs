@@ -10,14 +10,15 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::ALLOW;
 use super::Ua;
 use super::auth::Auth;
 use super::call_out::unreachable_server;
+use super::capabilities::allow;
 use super::client_transactions::{Failure, User};
+use super::events::Event;
 use super::look_up::Seeker;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::{Account, Event, RegistrationId};
+use super::types::{Account, RegistrationId};
 use crate::cause::{Cause, Side, Stage};
 use crate::header::{CSeq, Contacts, FromTo, HeaderName};
 use crate::message::{Headers, Method, Request, Response};
@@ -521,7 +522,7 @@ impl Registration {
         );
         headers.push(HeaderName::Contact, format!("{contact};expires={expires}"));
         headers.push(HeaderName::Expires, expires);
-        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Allow, allow());
         Some(Request {
             method: Method::Register,
             uri: registrar,

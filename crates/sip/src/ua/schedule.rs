@@ -16,6 +16,8 @@ pub(crate) enum Owner {
     Client(TransactionId),
     Server(TransactionId),
     Call(InviteId),
+    /// The 2xx to an INVITE of the peer in this call, by CSeq number.
+    Answer(InviteId, u32),
     Registration(RegistrationId),
     LookUp(ResolveId),
 }
@@ -42,6 +44,20 @@ pub(crate) enum Alarm {
     AnswerAgain,
     /// No ACK came.
     NoAck,
+    /// A reliable provisional answer again (RFC 3262 section 3).
+    ProvisionalAgain,
+    /// No PRACK came.
+    NoPrack,
+    /// After a 491 our offer may be made again (RFC 3261 section 14.1).
+    Glare,
+    /// Our re-INVITE has been proceeding for too long, or its CANCEL brought nothing.
+    ReInviteGivenUp,
+    /// The session is to be refreshed (RFC 4028).
+    SessionRefresh,
+    /// Nobody has refreshed the session (RFC 4028).
+    SessionExpires,
+    /// The dialogs of a call that has ended are forgotten.
+    Forget,
     /// REGISTER again, in time.
     Refresh,
     /// REGISTER again, after a failure.
@@ -62,6 +78,13 @@ impl Alarm {
             Alarm::RingLimit => "ringing too long",
             Alarm::AnswerAgain => "repeat 200",
             Alarm::NoAck => "no ACK",
+            Alarm::ProvisionalAgain => "repeat reliable 18x",
+            Alarm::NoPrack => "no PRACK",
+            Alarm::Glare => "offer again after 491",
+            Alarm::ReInviteGivenUp => "re-INVITE without a final answer",
+            Alarm::SessionRefresh => "refresh session",
+            Alarm::SessionExpires => "session expires",
+            Alarm::Forget => "forget ended dialog",
             Alarm::Refresh => "refresh registration",
             Alarm::Retry => "retry registration",
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Ua;
 use super::client_transactions::MAGIC_COOKIE;
 use super::schedule::{Alarm, Owner, TransactionId};
-use super::types::InviteId;
+use super::server_invite::InviteKey;
 use crate::cause::phrase;
 use crate::header::{HeaderName, Via};
 use crate::message::{Headers, Method, Request, Response};
@@ -30,8 +30,8 @@ pub(crate) struct ServerTransaction {
     pub(crate) request: Request,
     /// Our tag in To, unless the request has one.
     pub(crate) tag: String,
-    /// The call it asks for.
-    pub(crate) call: Option<InviteId>,
+    /// Which INVITE of a call it carries.
+    pub(crate) invite: Option<InviteKey>,
     last: Bytes,
 }
 
@@ -65,7 +65,7 @@ impl Ua {
             hop: reply_hop(&request.headers, from),
             request: with_received(request, from),
             tag,
-            call: None,
+            invite: None,
             last: Bytes::new(),
         };
         self.servers.insert(id, server);
@@ -128,10 +128,10 @@ impl Ua {
         }
     }
 
-    /// Sends the 2xx of an INVITE once more.
-    pub(crate) fn answer_again(&mut self, id: TransactionId, now: Instant) {
+    /// Sends the latest answer to an INVITE, which had this status, once more.
+    pub(crate) fn answer_again(&mut self, id: TransactionId, status: u16, now: Instant) {
         if let Some(server) = self.servers.get_mut(&id) {
-            let actions = server.machine.on_answer(200);
+            let actions = server.machine.on_answer(status);
             self.run_server(id, actions, now);
         }
     }
@@ -201,7 +201,7 @@ impl Ua {
                 Action::Stop(timer) => self
                     .schedule
                     .clear(Owner::Server(id), Alarm::Transaction(*timer)),
-                Action::Terminate => self.drop_server(id),
+                Action::Terminate => self.drop_server(id, now),
                 Action::SendRequest
                 | Action::SendAck
                 | Action::PassUp
@@ -211,7 +211,7 @@ impl Ua {
         }
     }
 
-    fn drop_server(&mut self, id: TransactionId) {
+    fn drop_server(&mut self, id: TransactionId, now: Instant) {
         self.schedule.clear_all(Owner::Server(id));
         let Some(server) = self.servers.remove(&id) else {
             return;
@@ -222,8 +222,8 @@ impl Ua {
         {
             self.server_origins.remove(&origin);
         }
-        if let Some(call) = server.call {
-            self.invite_server_over(call);
+        if let Some(key) = server.invite {
+            self.invite_server_over(&key, id, now);
         }
     }
 }
@@ -247,6 +247,11 @@ pub(crate) fn response_to(request: &Headers, status: u16, reason: &str, tag: &st
     }
     headers.copy(&HeaderName::CallId, request);
     headers.copy(&HeaderName::CSeq, request);
+    if status == 100 {
+        // 8.2.6.1: "When a 100 (Trying) response is generated, any Timestamp header field present in the request MUST be
+        // copied into this 100 (Trying) response." It goes out at once, so that there is no delay to add.
+        headers.copy(&HeaderName::Timestamp, request);
+    }
     Response {
         status,
         reason: reason.to_owned(),
@@ -290,6 +295,9 @@ fn server_key(request: &Request, method: &Method) -> String {
 /// RFC 3261 section 8.2.2.2: "If the request has no tag in the To header field, the UAS core MUST check the request
 /// against ongoing transactions. If the From tag, Call-ID, and CSeq exactly match those associated with an ongoing
 /// transaction, but the request does not match that transaction ... the UAS core SHOULD generate a 482".
+///
+/// Each Contact that we register is a UAS of its own, so its user part is part of the key: a proxy that forks one INVITE
+/// to two of our registrations reaches both.
 fn origin_key(request: &Request) -> Option<String> {
     let headers = &request.headers;
     if headers.to().is_ok_and(|to| to.tag.is_some())
@@ -299,9 +307,10 @@ fn origin_key(request: &Request) -> Option<String> {
     }
     let tag = headers.from().ok()?.tag?;
     Some(format!(
-        "{} {tag} {}",
+        "{} {tag} {} {}",
         headers.get(&HeaderName::CallId)?,
-        headers.cseq().ok()?
+        headers.cseq().ok()?,
+        request.uri.user.as_deref().unwrap_or_default()
     ))
 }
 

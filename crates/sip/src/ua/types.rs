@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::SecretString;
 
-use crate::cause::Cause;
+use super::events::Event;
 use crate::resolve::{Hop, IpNet, ResolveError, Target, TargetPolicy, Transport};
 use crate::transaction::timer::Timers;
 use crate::{SipUser, Uri};
@@ -37,6 +37,14 @@ id! {
     /// One look-up of a name.
     ResolveId
 }
+id! {
+    /// One request of a peer that waits for [`crate::Ua::respond`].
+    RequestId
+}
+id! {
+    /// One MESSAGE of ours outside every dialog.
+    MessageId
+}
 
 /// Settings of a user agent.
 #[derive(Clone, Debug)]
@@ -47,14 +55,42 @@ pub struct UaConfig {
     pub user_agent: String,
     /// Base values of the transaction timers.
     pub timers: Timers,
-    /// How long a call may ring, counted from its INVITE.
+    /// How long a call may ring, counted from the first 101-199.
     pub no_answer_timeout: Duration,
+    /// How long a call may take to its first 101-199, counted from its INVITE (setting `sip_trying_timeout`).
+    pub trying_timeout: Duration,
+    /// Session interval that is asked for (RFC 4028, setting `session_expires`); zero asks for none.
+    pub session_expires: Duration,
+    /// Shortest session interval that is accepted (RFC 4028, setting `min_se`), at least 90 s.
+    pub min_se: Duration,
+    /// Whether a 407 of a learned realm is answered although a 101-199 came before it (setting
+    /// `sip_auth_after_progress`).
+    pub auth_after_progress: bool,
     /// Which addresses may be called.
     pub targets: TargetPolicy,
     /// Sources that are answered though no registration names them (setting `sip_targets`).
     pub trusted: Vec<IpNet>,
     /// Status `end` declines a ringing incoming call with (setting `sip_decline_code`).
     pub decline_code: u16,
+}
+
+/// No address and no trusted source; everything else as the settings have it by default.
+impl Default for UaConfig {
+    fn default() -> Self {
+        Self {
+            contacts: Vec::new(),
+            user_agent: "Ringdown".to_owned(),
+            timers: Timers::default(),
+            no_answer_timeout: Duration::from_secs(60),
+            trying_timeout: Duration::from_secs(180),
+            session_expires: Duration::from_secs(1800),
+            min_se: Duration::from_secs(90),
+            auth_after_progress: false,
+            targets: TargetPolicy::default(),
+            trusted: Vec::new(),
+            decline_code: 486,
+        }
+    }
 }
 
 /// A SIP account: who we are at which server.
@@ -145,128 +181,14 @@ pub enum Output {
     Event(Event),
 }
 
-/// What happened. Every call ends with exactly one `Refused` or `Ended`, its last event.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The registrar granted the binding, first or again.
-    Registered {
-        /// Which registration.
-        id: RegistrationId,
-        /// How long it holds.
-        expires: Duration,
-    },
-    /// The registrar refused or did not answer. Without `will_retry` the registration is gone.
-    RegistrationFailed {
-        /// Which registration.
-        id: RegistrationId,
-        /// Why.
-        cause: Cause,
-        /// A further try is scheduled.
-        will_retry: bool,
-    },
-    /// Un-REGISTER is done or given up: the registration is gone.
-    Unregistered {
-        /// Which registration.
-        id: RegistrationId,
-    },
-    /// The way of a call begun with [`crate::Ua::prepare`] is known: it waits for [`crate::Ua::offer`].
-    Located {
-        /// Which call.
-        id: InviteId,
-        /// Where its INVITE will go first: its address family is that of the media.
-        hop: Hop,
-    },
-    /// Somebody has taken the INVITE (100).
-    Trying {
-        /// Which call.
-        id: InviteId,
-    },
-    /// A provisional answer above 100.
-    Progress {
-        /// Which call.
-        id: InviteId,
-        /// 101..=199
-        status: u16,
-        /// Which early dialog; empty for a peer that gives none.
-        remote_tag: String,
-        /// Early media description, if any.
-        sdp: Option<Bytes>,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
-    },
-    /// 2xx received; the ACK is on its way.
-    Answered {
-        /// Which call.
-        id: InviteId,
-        /// Which dialog.
-        remote_tag: String,
-        /// SDP answer, if the 2xx has one (else that of the same tag's 18x holds).
-        sdp: Option<Bytes>,
-        /// Who answered.
-        remote: RemoteIdentity,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
-    },
-    /// An outgoing call failed: last event.
-    Refused {
-        /// Which call.
-        id: InviteId,
-        /// Why.
-        cause: Cause,
-    },
-    /// A call for a live registration, or from a listed source for somebody unknown; 100 is sent.
-    Incoming {
-        /// The new call.
-        id: InviteId,
-        /// Whom it is for; `None`: nobody who is registered.
-        registration: Option<RegistrationId>,
-        /// User part of From.
-        caller: String,
-        /// Display name of From.
-        display: Option<String>,
-        /// User part of To.
-        callee: String,
-        /// SDP offer; `None`: a late offer, we shall make one in the 200.
-        offer: Option<Bytes>,
-        /// The far User-Agent.
-        user_agent: Option<String>,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
-    },
-    /// The ACK of our 200 is here.
-    Confirmed {
-        /// Which call.
-        id: InviteId,
-        /// SDP answer to a late offer.
-        sdp: Option<Bytes>,
-    },
-    /// The call is over: last event.
-    Ended {
-        /// Which call.
-        id: InviteId,
-        /// Why.
-        cause: Cause,
-    },
-}
-
-/// Who is at the other end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RemoteIdentity {
-    /// User part of the address; empty when it has none.
-    pub user: String,
-    /// Display name.
-    pub display: Option<String>,
-    /// The whole address.
-    pub uri: String,
-    /// User-Agent or Server header.
-    pub user_agent: Option<String>,
-}
-
 /// How much a user agent holds. All zero when nothing is going on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls, established or not, including those whose last messages are still awaited.
+    /// Calls, established or not, including those whose last messages are still awaited or whose dialogs are still
+    /// answered with 481.
     pub dialogs: usize,
+    /// MESSAGE requests of ours outside dialogs that have no final answer yet.
+    pub messages: usize,
     /// Client transactions.
     pub client_transactions: usize,
     /// Server transactions.

@@ -22,16 +22,15 @@ impl Host {
     }
 
     /// Reads `hostname`, `192.0.2.1` or `[2001:db8::1]`. A name whose last label is a number, decimal or
-    /// hexadecimal, is refused: resolvers disagree on `2130706433` and `0x7f.1`, and an address must be seen to
-    /// be one (trust A9). `_` is taken, container networks use it.
+    /// hexadecimal, is refused: resolvers disagree on `2130706433` and `0x7f.1`, and an address must be recognizable
+    /// as one (trust A9). `_` is allowed, because container networks use it.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let wrong = || Error::malformed("a host name or address is expected", 1);
         if let Some(inner) = text.strip_prefix('[') {
             let inner = inner.strip_suffix(']').ok_or_else(wrong)?;
-            return inner
-                .parse::<Ipv6Addr>()
+            return ipv6(inner)
                 .map(|ip| Self::Ip(IpAddr::V6(ip)))
-                .map_err(|_| wrong());
+                .ok_or_else(wrong);
         }
         if let Ok(ip) = text.parse::<Ipv4Addr>() {
             return Ok(Self::Ip(IpAddr::V4(ip)));
@@ -114,7 +113,18 @@ pub(super) fn typed_host(
     Ok((host, port))
 }
 
-/// A label some resolvers read as a number.
+/// An IPv6 address, also with three colons before an embedded IPv4 address: the grammar of RFC 3261 allows them by
+/// mistake, and RFC 5118 §4.10 asks to take them for two.
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    if let Ok(ip) = text.parse() {
+        return Some(ip);
+    }
+    let (before, ipv4) = text.split_once(":::")?;
+    let ipv4: Ipv4Addr = ipv4.parse().ok()?;
+    format!("{before}::{ipv4}").parse().ok()
+}
+
+/// True for a label that some resolvers read as a number.
 fn is_number(label: &str) -> bool {
     let hex = label
         .strip_prefix("0x")
@@ -173,6 +183,30 @@ mod tests {
             assert!(Host::parse(bad).is_err(), "{bad}");
         }
         assert!(Host::parse(&"a".repeat(64)).is_err());
+    }
+
+    /// RFC 5118 §4.10.
+    #[test]
+    fn three_colons_before_an_embedded_ipv4_address_are_two() {
+        for (text, ip) in [
+            ("[2001:db8:::192.0.2.1]", "2001:db8::192.0.2.1"),
+            ("[:::192.0.2.1]", "::192.0.2.1"),
+            ("[1:2:3:4:5:::192.0.2.1]", "1:2:3:4:5::192.0.2.1"),
+        ] {
+            let ip: Ipv6Addr = ip.parse().unwrap();
+            assert_eq!(Host::parse(text), Ok(Host::Ip(IpAddr::V6(ip))), "{text}");
+        }
+        for bad in [
+            "[2001:db8:::1]",
+            "[2001:db8::::192.0.2.1]",
+            "[2001::db8:::192.0.2.1]",
+            "[1:2:3:4:5:6:::192.0.2.1]",
+            "[2001:db8:::192.0.2]",
+            "[:::]",
+            "2001:db8:::192.0.2.1",
+        ] {
+            assert!(Host::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

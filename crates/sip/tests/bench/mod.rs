@@ -64,6 +64,10 @@ pub fn config() -> UaConfig {
         user_agent: "Ringdown".into(),
         timers: Timers::default(),
         no_answer_timeout: secs(60),
+        trying_timeout: secs(180),
+        session_expires: Duration::ZERO,
+        min_se: secs(90),
+        auth_after_progress: false,
         targets: TargetPolicy::default(),
         trusted: Vec::new(),
         decline_code: 486,
@@ -435,7 +439,7 @@ impl Bench {
     /// The same, answered and acknowledged. The call, the INVITE, our 200.
     pub fn taken(&mut self, contact: &Uri) -> (InviteId, Request, Response) {
         let (id, invite) = self.offered(contact);
-        self.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), now));
+        self.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
         let ok = self.response(200);
         let ack = self.ack_of(&invite, &ok);
         self.pbx_sends(&ack);

@@ -158,6 +158,11 @@ fn check_headers(message: &Message) {
         headers.require(),
     );
     let _ = (headers.supported(), headers.allow(), headers.contacts());
+    let _ = (headers.rseq(), headers.rack(), headers.event());
+    let _ = (headers.session_expires(), headers.min_se());
+    let _ = (headers.subscription_state(), headers.replaces());
+    let _ = (headers.timestamp(), headers.warnings());
+    let _ = headers.content_disposition();
 }
 
 /// A URI prints as it was read and is equivalent to itself.

@@ -1,0 +1,78 @@
+//! INFO in a call (RFC 6086; digits by `application/dtmf-relay` and `application/dtmf`).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::Ua;
+use super::ask::{Ask, Verb};
+use super::call::Phase;
+use super::client_transactions::Failure;
+use super::events::Event;
+use super::schedule::TransactionId;
+use super::types::{InviteId, RequestId};
+use crate::cause::{Cause, Side, Stage};
+use crate::header::HeaderName;
+use crate::message::{Method, Request, Response};
+
+impl Ua {
+    /// Sends an INFO in a call that is up. [`Event::InfoDone`] follows.
+    pub fn info(&mut self, id: InviteId, content_type: &str, body: Bytes, now: Instant) {
+        let up = self
+            .calls
+            .get(&id)
+            .filter(|call| call.phase == Phase::Established);
+        let Some(tag) = up.and_then(|call| call.main.clone()) else {
+            let text = "The call is not up, so nothing can be sent in it.";
+            let result = Err(Cause::new(481, Stage::Call, Side::Gateway, text));
+            return self.event(Event::InfoDone { id, result });
+        };
+        let mut info = Ask::new(Verb::Info);
+        info.content = Some((content_type.to_owned(), body));
+        self.ask(id, &tag, info, now);
+    }
+
+    pub(crate) fn info_answered(&mut self, id: InviteId, response: &Response, _now: Instant) {
+        let result = match response.status {
+            200..=299 => Ok(()),
+            _ => Err(self.refused_in_dialog(id, &Method::Info, response)),
+        };
+        self.info_done(id, result);
+    }
+
+    pub(crate) fn info_failed(&mut self, id: InviteId, failure: &Failure) {
+        let cause = self.unanswered_in_dialog(id, &Method::Info, failure);
+        self.info_done(id, Err(cause));
+    }
+
+    /// After the last event of a call nobody asks for its digits.
+    fn info_done(&mut self, id: InviteId, result: Result<(), Cause>) {
+        if self
+            .calls
+            .get(&id)
+            .is_some_and(|call| call.phase != Phase::Over)
+        {
+            self.event(Event::InfoDone { id, result });
+        }
+    }
+
+    /// INFO of the peer: the owner of the call decides.
+    pub(crate) fn info_received(
+        &mut self,
+        id: InviteId,
+        transaction: TransactionId,
+        request: &Request,
+    ) {
+        let kind = request
+            .headers
+            .get(&HeaderName::ContentType)
+            .unwrap_or_default();
+        let content_type = kind.split(';').next().unwrap_or_default().trim();
+        self.event(Event::Info {
+            id,
+            request: RequestId(transaction.0),
+            content_type: content_type.to_ascii_lowercase(),
+            body: request.body.clone(),
+        });
+    }
+}

@@ -1,0 +1,241 @@
+//! MESSAGE (RFC 3428): ours outside every dialog, and those of others inside and outside.
+//!
+//! ```text
+//!  message() ─► look-up ─► sent ─┬─ 2xx ─► MessageSent
+//!                                ├─ 401, 407 ─► sent again, with credentials
+//!                                └─ refused, no answer, no address ─► MessageSent with a cause
+//! ```
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::Ua;
+use super::auth::{Auth, Credentials};
+use super::call_out::unreachable_server;
+use super::client_transactions::{Failure, User};
+use super::events::Event;
+use super::identity::{identity, name_of};
+use super::look_up::Seeker;
+use super::schedule::TransactionId;
+use super::types::{Account, InviteId, MessageId, RegistrationId, RequestId};
+use crate::cause::{Cause, Side, Stage};
+use crate::header::{CSeq, FromTo, HeaderName};
+use crate::message::{Headers, Method, Request, Response};
+use crate::resolve::Hop;
+use crate::uri::Uri;
+
+/// A MESSAGE of ours that has no final answer.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnMessage {
+    credentials: Credentials,
+    /// MESSAGE without Via, CSeq and credentials.
+    template: Request,
+    /// How the receiver is named in sentences.
+    peer: String,
+    cseq: u32,
+    /// Targets not yet tried.
+    hops: VecDeque<Hop>,
+    hop: Option<Hop>,
+    auth: Auth,
+    last_failure: Option<Cause>,
+}
+
+impl Ua {
+    /// Sends a MESSAGE outside every dialog. [`Event::MessageSent`] follows. A body of more than 1300 bytes is the caller's
+    /// to refuse: RFC 3428 section 8 forbids it over UDP.
+    pub fn message(
+        &mut self,
+        account: Account,
+        to: Uri,
+        content_type: &str,
+        body: Bytes,
+        now: Instant,
+    ) -> MessageId {
+        let id = MessageId(self.fresh_id());
+        let (call_id, tag) = (self.random_hex(128), self.random_hex(64));
+        let mut headers = Headers::new();
+        headers.push(HeaderName::MaxForwards, "70");
+        let target = account.next_hop.clone();
+        let from = match Uri::address_of_record(&account.user, &account.domain) {
+            Ok(from) => from,
+            Err(error) => {
+                let cause = Cause::new(400, Stage::Input, Side::Browser, format!("{error}."));
+                let result = Err(cause);
+                self.event(Event::MessageSent { id, result });
+                return id;
+            }
+        };
+        let from = FromTo::new(from).with_display(account.display.clone());
+        headers.push(HeaderName::From, from.with_tag(tag));
+        headers.push(HeaderName::To, FromTo::new(to.clone()));
+        headers.push(HeaderName::CallId, call_id);
+        headers.push(HeaderName::ContentType, content_type);
+        let template = Request {
+            method: Method::Message,
+            uri: to.clone(),
+            headers,
+            body,
+        };
+        let message = OwnMessage {
+            credentials: Credentials::new(account, Vec::new()),
+            template,
+            peer: name_of(&to),
+            cseq: 0,
+            hops: VecDeque::new(),
+            hop: None,
+            auth: Auth::default(),
+            last_failure: None,
+        };
+        self.messages.insert(id, message);
+        self.look_up(&target, Seeker::Message(id), now);
+        id
+    }
+
+    /// The next hop's addresses are known, or why not.
+    pub(crate) fn message_found(
+        &mut self,
+        id: MessageId,
+        hops: Result<Vec<Hop>, Cause>,
+        now: Instant,
+    ) {
+        let Some(message) = self.messages.get_mut(&id) else {
+            return;
+        };
+        match hops {
+            Ok(hops) => {
+                message.credentials.hops.clone_from(&hops);
+                message.hops = hops.into();
+                self.message_to_next(id, now);
+            }
+            Err(cause) => self.message_done(id, Err(cause)),
+        }
+    }
+
+    fn message_to_next(&mut self, id: MessageId, now: Instant) {
+        let Some(message) = self.messages.get_mut(&id) else {
+            return;
+        };
+        match message.hops.pop_front() {
+            Some(hop) => {
+                message.hop = Some(hop);
+                self.send_message(id, now);
+            }
+            None => {
+                let server = message.credentials.account.next_hop.to_string();
+                let cause = message.last_failure.take();
+                let cause = cause
+                    .unwrap_or_else(|| unreachable_server(&server, "no address is left to try"));
+                self.message_done(id, Err(cause));
+            }
+        }
+    }
+
+    fn send_message(&mut self, id: MessageId, now: Instant) {
+        let life = self.config.timers.life();
+        let Some(message) = self.messages.get_mut(&id) else {
+            return;
+        };
+        let Some(hop) = message.hop.clone() else {
+            return;
+        };
+        message.cseq += 1;
+        let mut request = message.template.clone();
+        let cseq = CSeq {
+            number: message.cseq,
+            method: Method::Message,
+        };
+        request.headers.push(HeaderName::CSeq, cseq);
+        message
+            .auth
+            .authorize(&mut request, &message.credentials.account, &mut self.rng);
+        // All targets together may take as long as one alone.
+        let patience = life / u32::try_from(message.credentials.hops.len().max(1)).unwrap_or(1);
+        if self
+            .start_client(request, &hop, User::Message(id), patience, now)
+            .is_none()
+        {
+            self.message_to_next(id, now);
+        }
+    }
+
+    pub(crate) fn message_answered(&mut self, id: MessageId, response: &Response, now: Instant) {
+        let Some(message) = self.messages.get_mut(&id) else {
+            return;
+        };
+        match response.status {
+            100..=199 => {}
+            200..=299 => self.message_done(id, Ok(())),
+            401 | 407 => {
+                let server = message.credentials.account.next_hop.to_string();
+                let login = message.credentials.account.auth_user.clone();
+                match message.auth.challenged(response) {
+                    Ok(_) => self.send_message(id, now),
+                    Err(refusal) => {
+                        let text = refusal.sentence(&login, &server, "MESSAGE", response.status);
+                        let cause = Cause::new(response.status, Stage::Call, Side::Sip, text);
+                        self.message_done(id, Err(cause));
+                    }
+                }
+            }
+            status => {
+                let reason = response.reason.trim();
+                let text = format!("{} refused the message ({status} {reason}).", message.peer);
+                let cause = Cause::new(status, Stage::Call, Side::Sip, text);
+                if status == 503 {
+                    message.last_failure = Some(cause);
+                    return self.message_to_next(id, now);
+                }
+                self.message_done(id, Err(cause));
+            }
+        }
+    }
+
+    pub(crate) fn message_failed(&mut self, id: MessageId, failure: &Failure, now: Instant) {
+        let seconds = self.config.timers.life().as_secs();
+        let Some(message) = self.messages.get_mut(&id) else {
+            return;
+        };
+        let server = message.credentials.account.next_hop.to_string();
+        message.last_failure = Some(match failure {
+            Failure::TimedOut => {
+                let text = format!(
+                    "The SIP server {server} did not answer the message within {seconds} s."
+                );
+                Cause::new(408, Stage::Call, Side::Sip, text)
+            }
+            Failure::Transport(error) => unreachable_server(&server, error),
+        });
+        self.message_to_next(id, now);
+    }
+
+    fn message_done(&mut self, id: MessageId, result: Result<(), Cause>) {
+        if self.messages.remove(&id).is_some() {
+            self.event(Event::MessageSent { id, result });
+        }
+    }
+
+    /// MESSAGE of somebody: the owner says whether anybody got it.
+    pub(crate) fn message_received(
+        &mut self,
+        transaction: TransactionId,
+        call: Option<InviteId>,
+        registration: Option<RegistrationId>,
+        request: &Request,
+    ) {
+        let headers = &request.headers;
+        let content_type = headers
+            .get(&HeaderName::ContentType)
+            .unwrap_or("text/plain");
+        self.event(Event::Message {
+            request: RequestId(transaction.0),
+            call,
+            registration,
+            from: identity(headers, false),
+            to: identity(headers, true).user,
+            content_type: content_type.to_owned(),
+            body: request.body.clone(),
+        });
+    }
+}

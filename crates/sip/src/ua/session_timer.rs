@@ -1,0 +1,363 @@
+//! Session timers (RFC 4028): a call whose peer has vanished ends, and a proxy that counts calls hears that one lives.
+//!
+//! ```text
+//!  2xx with Session-Expires ─┬─ we refresh ─ half the interval ─► UPDATE, or re-INVITE where UPDATE is not allowed
+//!                            └─ nobody has refreshed shortly before the interval ends ─► BYE
+//! ```
+
+use std::time::{Duration, Instant};
+
+use super::Ua;
+use super::ask::{Ask, Verb};
+use super::call::Phase;
+use super::client_transactions::Failure;
+use super::schedule::{Alarm, Owner, TransactionId};
+use super::types::InviteId;
+use crate::cause::{Cause, Side, Stage};
+use crate::header::{HeaderName, MinSe, Refresher, SessionExpires};
+use crate::message::{Headers, Method, Request, Response};
+
+/// Section 4: Min-SE "MUST NOT be less than 90 seconds".
+const SHORTEST_S: u32 = 90;
+
+/// A peer that asks for more than a day is not obeyed.
+const LONGEST_S: u32 = 86_400;
+
+/// A refused refresh is tried again in half the time that is left, but not sooner than this.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// The timer of one dialog.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SessionTimer {
+    /// Seconds between refreshes as agreed last; 0: the session has no timer.
+    interval_s: u32,
+    we_refresh: bool,
+    /// Shortest interval that somebody on the path accepts, in seconds, as 422 answers have told.
+    min_se_s: u32,
+    /// When we give the session up.
+    expires_at: Option<Instant>,
+    /// The peer has refused UPDATE although it allows it.
+    without_update: bool,
+    /// A refresh by re-INVITE waits until no offer is open.
+    pub(crate) refresh_waits: bool,
+}
+
+impl Ua {
+    /// Our own shortest interval, in seconds.
+    fn min_se_s(&self) -> u32 {
+        seconds(self.config.min_se).max(SHORTEST_S)
+    }
+
+    /// What an initial INVITE says of session timers. `min_se_s` is what 422 answers have asked for so far.
+    pub(crate) fn timer_request(&self, min_se_s: u32) -> Vec<(HeaderName, String)> {
+        let wanted = seconds(self.config.session_expires);
+        if wanted == 0 {
+            return Vec::new();
+        }
+        let min = self.min_se_s().max(min_se_s);
+        let asked = SessionExpires {
+            seconds: wanted.max(min),
+            refresher: None,
+        };
+        vec![
+            (HeaderName::SessionExpires, asked.to_string()),
+            (HeaderName::MinSe, MinSe { seconds: min }.to_string()),
+        ]
+    }
+
+    /// The interval of a 422 to an initial INVITE that has asked for `min_se_s`, if another try makes sense (7.3).
+    pub(crate) fn longer_interval(min_se_s: u32, response: &Response) -> Option<u32> {
+        let wanted = response.headers.min_se()?.seconds;
+        (wanted > min_se_s && wanted <= LONGEST_S).then_some(wanted)
+    }
+
+    /// The same within a dialog; the next request asks for it.
+    pub(crate) fn interval_raised(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        response: &Response,
+    ) -> bool {
+        let Some(usage) = self.usage(id, remote_tag) else {
+            return false;
+        };
+        let timer = &mut usage.timer;
+        let asked = timer.interval_s.max(timer.min_se_s);
+        match Self::longer_interval(asked, response) {
+            Some(min) => {
+                timer.min_se_s = min;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What a re-INVITE or UPDATE of ours says of the timer that runs. 7.4: the roles stay as they are.
+    pub(crate) fn timer_headers(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+    ) -> Vec<(HeaderName, String)> {
+        let own_min = self.min_se_s();
+        let Some(usage) = self.usage(id, remote_tag) else {
+            return Vec::new();
+        };
+        let timer = &usage.timer;
+        if timer.interval_s == 0 {
+            return Vec::new();
+        }
+        let min = own_min.max(timer.min_se_s);
+        let refresher = if timer.we_refresh {
+            Refresher::Uac
+        } else {
+            Refresher::Uas
+        };
+        let asked = SessionExpires {
+            seconds: timer.interval_s.max(min),
+            refresher: Some(refresher),
+        };
+        vec![
+            (HeaderName::SessionExpires, asked.to_string()),
+            (HeaderName::MinSe, MinSe { seconds: min }.to_string()),
+        ]
+    }
+
+    /// A 2xx to a request of ours agrees on a timer, or on none (7.2).
+    pub(crate) fn timer_agreed(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        response: &Response,
+        now: Instant,
+    ) {
+        let Some(usage) = self.usage(id, remote_tag) else {
+            return;
+        };
+        match response.headers.session_expires() {
+            Some(agreed) => {
+                usage.timer.interval_s = agreed.seconds.clamp(SHORTEST_S, LONGEST_S);
+                usage.timer.we_refresh = agreed.refresher != Some(Refresher::Uas);
+            }
+            None => usage.timer.interval_s = 0,
+        }
+        self.run_timer(id, remote_tag, now);
+    }
+
+    /// What our 2xx to an INVITE or UPDATE of the peer says of the timer, and the timer runs (section 9).
+    pub(crate) fn agree_on_timer(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        transaction: TransactionId,
+        now: Instant,
+    ) -> Vec<(HeaderName, String)> {
+        let (own, own_min) = (seconds(self.config.session_expires), self.min_se_s());
+        let request = self
+            .servers
+            .get(&transaction)
+            .map(|server| server.request.headers.clone());
+        let Some((usage, request)) = self.usage(id, remote_tag).zip(request) else {
+            return Vec::new();
+        };
+        let peer_supports = request.supported().has("timer");
+        let asked = request.session_expires();
+        let timer = &mut usage.timer;
+        timer.interval_s = match asked {
+            Some(asked) => asked.seconds.clamp(own_min, LONGEST_S),
+            None if peer_supports && own > 0 => own.max(min_se_of(&request)).max(own_min),
+            None => 0,
+        };
+        // Section 9, table 2: a peer without support cannot refresh; one with support has the say.
+        timer.we_refresh = match asked.and_then(|asked| asked.refresher) {
+            Some(Refresher::Uac) => !peer_supports,
+            Some(Refresher::Uas) | None => true,
+        };
+        let (interval_s, we_refresh) = (timer.interval_s, timer.we_refresh);
+        self.run_timer(id, remote_tag, now);
+        if interval_s == 0 {
+            return Vec::new();
+        }
+        let refresher = if we_refresh {
+            Refresher::Uas
+        } else {
+            Refresher::Uac
+        };
+        let agreed = SessionExpires {
+            seconds: interval_s,
+            refresher: Some(refresher),
+        };
+        let mut headers = vec![(HeaderName::SessionExpires, agreed.to_string())];
+        if !we_refresh {
+            // Section 9: "If the refresher parameter in the Session-Expires header field in the 2xx response has a value
+            // of 'uac', the UAS MUST place a Require header field into the response with the value 'timer'."
+            headers.push((HeaderName::Require, "timer".to_owned()));
+        }
+        headers
+    }
+
+    /// Section 9: an interval below ours is refused with 422, if the peer knows what that means.
+    pub(crate) fn interval_too_small(
+        &self,
+        request: &Request,
+    ) -> Option<(u16, Vec<(HeaderName, String)>)> {
+        let asked = request.headers.session_expires()?.seconds;
+        let min = self.min_se_s();
+        (asked < min && request.headers.supported().has("timer")).then(|| {
+            (
+                422,
+                vec![(HeaderName::MinSe, MinSe { seconds: min }.to_string())],
+            )
+        })
+    }
+
+    /// Sets the alarms of the timer anew.
+    fn run_timer(&mut self, id: InviteId, remote_tag: &str, now: Instant) {
+        if !self.main_usage_is(id, remote_tag) {
+            return;
+        }
+        let owner = Owner::Call(id);
+        self.schedule.clear(owner, Alarm::SessionRefresh);
+        self.schedule.clear(owner, Alarm::SessionExpires);
+        let Some(usage) = self.usage(id, remote_tag) else {
+            return;
+        };
+        let timer = &mut usage.timer;
+        timer.refresh_waits = false;
+        timer.expires_at = None;
+        if timer.interval_s == 0 {
+            return;
+        }
+        let interval = Duration::from_secs(u64::from(timer.interval_s));
+        // Section 10: "the UA SHOULD send a BYE ... slightly before the session expiration": the smaller of 32 seconds and
+        // one third of the session interval before it.
+        let early = Duration::from_secs(32).min(interval / 3);
+        let expires_at = now + interval.saturating_sub(early);
+        timer.expires_at = Some(expires_at);
+        let refreshes = timer.we_refresh;
+        self.schedule.set(owner, Alarm::SessionExpires, expires_at);
+        if refreshes {
+            // Section 7.2: "it is RECOMMENDED that the refresh be sent once half the session interval has elapsed."
+            self.schedule
+                .set(owner, Alarm::SessionRefresh, now + interval / 2);
+        }
+    }
+
+    /// It is our turn to refresh the session.
+    pub(crate) fn refresh_session(&mut self, id: InviteId, now: Instant) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let Some(tag) = call
+            .main
+            .clone()
+            .filter(|_| call.phase == Phase::Established)
+        else {
+            return;
+        };
+        let headers = self.timer_headers(id, &tag);
+        let Some(usage) = self.usage(id, &tag) else {
+            return;
+        };
+        if usage.peer.allows(&Method::Update) && !usage.timer.without_update {
+            let mut update = Ask::new(Verb::Update);
+            update.headers = headers;
+            return self.ask(id, &tag, update, now);
+        }
+        usage.timer.refresh_waits = true;
+        self.offer_if_due(id, &tag, now);
+    }
+
+    /// Our UPDATE that refreshes the session is answered.
+    pub(crate) fn update_answered(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        response: &Response,
+        now: Instant,
+    ) {
+        match response.status {
+            200..=299 => {
+                self.refresh_target(id, remote_tag, &response.headers);
+                self.timer_agreed(id, remote_tag, response, now);
+            }
+            422 if self.interval_raised(id, remote_tag, response) => self.refresh_session(id, now),
+            405 | 501 => {
+                if let Some(usage) = self.usage(id, remote_tag) {
+                    usage.timer.without_update = true;
+                }
+                self.refresh_session(id, now);
+            }
+            // Section 10: "if the session refresh request ... receives a 408 or 481 response ... the UA SHOULD send a BYE".
+            408 | 481 => {
+                let cause = self.refused_in_dialog(id, &Method::Update, response);
+                self.dialog_lost(id, remote_tag, cause, now);
+            }
+            _ => self.refresh_refused(id, remote_tag, now),
+        }
+    }
+
+    /// Our UPDATE that refreshes the session got no answer.
+    pub(crate) fn update_failed(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        match failure {
+            Failure::TimedOut => {
+                let cause = self.unanswered_in_dialog(id, &Method::Update, failure);
+                self.dialog_lost(id, remote_tag, cause, now);
+            }
+            Failure::Transport(_) => self.refresh_refused(id, remote_tag, now),
+        }
+    }
+
+    /// A refresh of ours was refused: it is tried again while the session lives.
+    pub(crate) fn refresh_refused(&mut self, id: InviteId, remote_tag: &str, now: Instant) {
+        let Some(usage) = self.usage(id, remote_tag) else {
+            return;
+        };
+        let Some(expires_at) = usage.timer.expires_at else {
+            return;
+        };
+        let wait = expires_at.saturating_duration_since(now) / 2;
+        if wait >= RETRY_AFTER {
+            self.schedule
+                .set(Owner::Call(id), Alarm::SessionRefresh, now + wait);
+        }
+    }
+
+    /// Nobody has refreshed the session in time.
+    pub(crate) fn session_expired(&mut self, id: InviteId, now: Instant) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let Some(tag) = call
+            .main
+            .clone()
+            .filter(|_| call.phase == Phase::Established)
+        else {
+            return;
+        };
+        let interval_s = call
+            .usages
+            .get(&tag)
+            .map_or(0, |usage| usage.timer.interval_s);
+        let text = format!(
+            "{} has not refreshed the session within {interval_s} s; it seems to be gone.",
+            call.peer
+        );
+        let mut cause = Cause::new(408, Stage::Call, Side::Sip, text);
+        cause.reason = "Session timer expired".to_owned();
+        self.dialog_lost(id, &tag, cause, now);
+    }
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn min_se_of(headers: &Headers) -> u32 {
+    headers.min_se().map_or(0, |min| min.seconds)
+}
