@@ -30,7 +30,7 @@ fn an_outgoing_call_is_followed_from_start_to_end() {
             "started: outgoing, 10006 calls 10005",
             "ringing",
             "answered: audio: PCMU/8000 on both legs: passed through by payload type; digits as telephone-event/8000",
-            "ended by browser: Normal call clearing Duration 75 s.",
+            "ended by browser after 75 s: Normal call clearing",
         ]
     );
     let call_id = sip_text::header(&invite, "Call-ID").unwrap();

@@ -10,6 +10,8 @@
     reason = "one base instant for simulated time"
 )]
 
+pub mod peer;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
