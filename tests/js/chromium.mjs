@@ -3,6 +3,8 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+import { HEIGHT, WIDTH } from './size.mjs';
+
 // The browser driver is pinned in web/package.json; the tests have no package of their own.
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
 const puppeteer = require('puppeteer-core');
@@ -11,6 +13,7 @@ const FLAGS = [
   '--no-sandbox', // the tests run as root on CI
   '--disable-gpu',
   '--disable-quic',
+  `--window-size=${WIDTH},${HEIGHT}`,
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',
@@ -27,6 +30,7 @@ export function launch(folder) {
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
+    defaultViewport: null,
     pipe: true,
     userDataDir: folder,
     acceptInsecureCerts: true, // the server's certificate is its own

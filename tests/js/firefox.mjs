@@ -3,6 +3,8 @@
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 
+import { HEIGHT, WIDTH } from './size.mjs';
+
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
 const puppeteer = require('puppeteer-core');
 
@@ -21,6 +23,8 @@ export async function launch(folder) {
     browser: 'firefox',
     executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
     headless: true,
+    defaultViewport: null,
+    args: ['--width', String(WIDTH), '--height', String(HEIGHT)],
     userDataDir: folder,
     acceptInsecureCerts: true, // the server's certificate is its own
     extraPrefsFirefox: PREFERENCES,

@@ -1,4 +1,7 @@
-//! A page in a real browser, commanded over a Node.js driver (`tests/js/driver.mjs`).
+//! A page in a real browser, commanded over a Node.js driver (`tests/js/page.mjs`).
+//!
+//! The browser is the case's own (`driver.mjs`), or a Chromium that `cargo xtask test` starts once for all cases
+//! (`shared_chromium.mjs`); then the page has a context of its own, which shares nothing with other contexts.
 //!
 //! Its microphone and camera are the test's own (a tone, a colour); what it plays is recorded from the remote tracks on,
 //! on a timeline that starts when the page is loaded.
@@ -12,12 +15,15 @@ use serde_json::{Value, json};
 
 use crate::folder::Folder;
 use crate::picture::Colour;
-use crate::process::Process;
 use crate::pulse::Pulse;
 use crate::tone::Tone;
-use crate::wait;
 use crate::wav::Recording;
 
+mod link;
+use link::Link;
+
+/// Where the Chromium that cases share listens; unset: each page has a browser of its own.
+pub(crate) const SHARED: &str = "RINGDOWN_TESTS_CHROMIUM";
 /// What a command may take that waits for nothing.
 const ANSWER: Duration = Duration::from_secs(15);
 const START: Duration = Duration::from_secs(30);
@@ -36,7 +42,7 @@ pub enum Engine {
 pub struct Browser {
     folder: PathBuf,
     commands: u32,
-    process: Process,
+    link: Link,
     /// What Firefox plays to; it ends after the browser.
     _pulse: Option<Pulse>,
 }
@@ -67,21 +73,27 @@ impl Browser {
         colour: Colour,
     ) -> Result<Self> {
         let inner = folder.inner("browser")?;
-        let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("js/driver.mjs");
-        let mut command = Command::new("node");
-        command.arg(driver).arg(inner.join("profile"));
+        let shared = std::env::var_os(SHARED).filter(|_| engine == Engine::Chromium);
         let mut pulse = None;
-        match engine {
-            Engine::Chromium => command.arg("chromium"),
-            Engine::Firefox => {
-                let pulse = pulse.insert(Pulse::start(folder)?);
-                command.arg("firefox").env("PULSE_SERVER", pulse.server())
-            }
+        let link = if let Some(socket) = shared {
+            Link::shared(Path::new(&socket))?
+        } else {
+            let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("js/driver.mjs");
+            let mut command = Command::new("node");
+            command.arg(driver).arg(inner.join("profile"));
+            match engine {
+                Engine::Chromium => command.arg("chromium"),
+                Engine::Firefox => {
+                    let pulse = pulse.insert(Pulse::start(folder)?);
+                    command.arg("firefox").env("PULSE_SERVER", pulse.server())
+                }
+            };
+            Link::own(folder, &command)?
         };
         let mut browser = Self {
             folder: inner,
             commands: 0,
-            process: Process::start("browser", folder, &command)?,
+            link,
             _pulse: pulse,
         };
         let open = json!({ "url": url, "tone": tone.hertz, "colour": colour.css() });
@@ -271,15 +283,9 @@ impl Browser {
         self.commands += 1;
         values["id"] = json!(self.commands);
         values["command"] = json!(command);
-        self.process.write(&values.to_string())?;
         let head = format!("{{\"id\":{},", self.commands);
-        let line = wait::until(&format!("the browser's {command}"), limit, || {
-            let line = self.process.find(|line| line.starts_with(&head));
-            if line.is_none() {
-                self.process.alive()?;
-            }
-            Ok(line)
-        })?;
+        let what = format!("the browser's {command}");
+        let line = self.link.ask(&what, &values.to_string(), &head, limit)?;
         let mut answer: Value = serde_json::from_str(&line)?;
         match answer["error"].as_str() {
             Some(error) => bail!("{command} {values}: {error}"),

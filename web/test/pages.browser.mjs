@@ -121,6 +121,19 @@ test('Phone Video: both pictures, statistics that grow, devices switched in the 
     assert.equal(await ui.page.$eval('#muteVideoToggle', (toggle) => toggle.checked || !toggle.disabled), false);
   }));
 
+test('the camera is opened in the size and rate that the page asks for', () =>
+  on('/phone-video/', async (ui) => {
+    await ui.connect();
+    for (const [id, value] of [['sendWidth', '176'], ['sendHeight', '144'], ['sendFramerate', '10']]) await ui.set(id, value);
+    await ui.call();
+    const asked = await ui.page.$eval('#localVideo video', ({ srcObject }) => {
+      const { width, height, frameRate } = srcObject.getVideoTracks()[0].getSettings();
+      return [width, height, frameRate];
+    });
+    assert.deepEqual(asked, [176, 144, 10]);
+    await ui.hangUp();
+  }));
+
 test('video accepted but never shown by the other side: its sound is heard all the same', () =>
   on('/phone-video/', async (ui) => {
     picture = false;

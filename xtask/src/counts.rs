@@ -1,5 +1,9 @@
 //! What a test runner says about itself: libtest's result lines and the closing lines of `node --test`.
 
+use std::time::Duration;
+
+use crate::cases::Timed;
+
 /// Tests by their end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -12,6 +16,15 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// One check that passed or failed.
+    pub(crate) fn of(passed: bool) -> Self {
+        Self {
+            passed: usize::from(passed),
+            failed: usize::from(!passed),
+            skipped: 0,
+        }
+    }
+
     /// Passed and failed.
     pub(crate) fn executed(self) -> usize {
         self.passed + self.failed
@@ -36,6 +49,34 @@ impl Counts {
         }
         counts
     }
+}
+
+/// How long each test of `node --test` took. The TAP reporter gives a test and then its duration, the spec reporter both
+/// in one line; a test within a test is indented and belongs to the one around it.
+pub(crate) fn node_times(lines: &[String]) -> Vec<Timed> {
+    let timed = |name: &str, milliseconds: &str| {
+        let seconds = milliseconds.trim().parse::<f64>().ok()? / 1000.0;
+        Some(Timed {
+            name: format!("sdk::{name}"),
+            took: Duration::try_from_secs_f64(seconds).ok()?,
+            cpu: None,
+        })
+    };
+    let mut name = None;
+    let mut times = Vec::new();
+    for line in lines {
+        if let Some(test) = line.strip_prefix("ok ") {
+            name = test.split_once(" - ").map(|(_, name)| name);
+        } else if let Some(milliseconds) = line.strip_prefix("  duration_ms: ") {
+            times.extend(name.take().and_then(|name| timed(name, milliseconds)));
+        } else if let Some(test) = line.strip_prefix("✔ ") {
+            let parts = test
+                .strip_suffix("ms)")
+                .and_then(|test| test.rsplit_once(" ("));
+            times.extend(parts.and_then(|(name, milliseconds)| timed(name, milliseconds)));
+        }
+    }
+    times
 }
 
 /// `test result: ok. 20 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.27s`
@@ -122,6 +163,18 @@ mod tests {
                 skipped: 1
             }
         );
+    }
+
+    #[test]
+    fn durations_are_read_in_both_voices_of_node() {
+        let tap = "ok 3 - it rings\n  ---\n  duration_ms: 1500.5\n  ...\n    ok 1 - within\n# duration_ms 41.2";
+        let spec = "✔ it rings (1500.5ms)\n  ✔ within (3ms)\nℹ duration_ms 41.2";
+        for text in [tap, spec] {
+            let times = node_times(&text.lines().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(times.len(), 1, "{times:?}");
+            assert_eq!(times[0].name, "sdk::it rings");
+            assert_eq!(times[0].took, Duration::from_micros(1_500_500));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
@@ -20,7 +21,7 @@ pub(crate) const BUILD: &[Package] = &[Package {
 }];
 
 /// What the tests need beyond that.
-pub(crate) const TEST: &[Package] = &[
+const TEST: &[Package] = &[
     Package {
         name: "chromium",
         why: "the browser on our pages",
@@ -71,9 +72,16 @@ pub(crate) const TEST: &[Package] = &[
     },
 ];
 
-/// Runs as root: installs the packages given as arguments, and shows apt's thousand lines only when it fails. The services
-/// that come with some of them must not start (they would take the ports of the tests), which Debian asks of
-/// /usr/sbin/policy-rc.d; one that is there already is left alone.
+/// Package lists older than this name versions that the tests were not written for.
+const LISTS_LAST: Duration = Duration::from_secs(24 * 60 * 60);
+/// Where apt keeps its package lists. `apt-get update` writes in the second, whether or not it finds a new list; the files
+/// themselves have the times of the server they come from.
+const LISTS: [&str; 2] = ["/var/lib/apt/lists", "/var/lib/apt/lists/partial"];
+
+/// Runs as root: installs the packages given after the first argument, and shows apt's thousand lines only when it fails.
+/// The first argument is `old` or `fresh` and describes the package lists; old lists are refreshed first, and used as they
+/// are where the servers cannot be reached. The services that come with some packages must not start (they would take the
+/// ports of the tests), which Debian asks of /usr/sbin/policy-rc.d; one that is there already is left alone.
 const INSTALL: &str = r#"
 set -e
 log=$(mktemp)
@@ -85,9 +93,22 @@ if [ ! -e "$policy" ]; then
   chmod 755 "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive
-install() { apt-get install --yes --no-install-recommends "$@"; }
-install "$@" > "$log" 2>&1 || { apt-get update && install "$@"; } > "$log" 2>&1 || { cat "$log"; exit 1; }
+update() { apt-get --option DPkg::Lock::Timeout=300 update --error-on=any; }
+install() { apt-get --option DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@"; }
+lists=$1
+shift
+if [ "$lists" = old ] && ! update > "$log" 2>&1; then
+  cat "$log"
+  echo "the package lists cannot be refreshed: installing from the old ones"
+fi
+install "$@" > "$log" 2>&1 || { update && install "$@"; } > "$log" 2>&1 || { cat "$log"; exit 1; }
 "#;
+
+/// Installs all that the tests need beyond a build.
+pub(crate) fn for_tests() -> Result<()> {
+    packages(TEST)?;
+    node()
+}
 
 /// Installs those that are missing, saying which and why.
 pub(crate) fn packages(packages: &[Package]) -> Result<()> {
@@ -101,9 +122,15 @@ pub(crate) fn packages(packages: &[Package]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    let lists = lists_age(&LISTS.map(Path::new), SystemTime::now());
+    let old = lists.is_none_or(|age| age > LISTS_LAST);
+    if old {
+        println!("(the package lists are older than a day: apt-get refreshes them first)");
+    }
     println!("(apt-get is at work; many packages take some minutes)");
     let status = as_root()?
         .args(["sh", "-c", INSTALL, "sh"])
+        .arg(if old { "old" } else { "fresh" })
         .args(&missing)
         .status()
         .context("cannot start sh")?;
@@ -129,7 +156,7 @@ const NPM: &[(&str, &str)] = &[
 ];
 
 /// Node.js and npm from PATH, else from Debian; then the npm packages that the lock files pin.
-pub(crate) fn node() -> Result<()> {
+fn node() -> Result<()> {
     if !answers("node") || !answers("npm") {
         packages(&[
             Package {
@@ -165,16 +192,52 @@ fn npm_packages(folder: &Path, why: &str) -> Result<()> {
     Ok(())
 }
 
+/// How long ago the newest of these folders was written to. `None`: none is there, or its time lies ahead.
+fn lists_age(folders: &[&Path], now: SystemTime) -> Option<Duration> {
+    let written = |folder: &&Path| folder.metadata().and_then(|data| data.modified()).ok();
+    let newest = folders.iter().filter_map(written).max()?;
+    now.duration_since(newest).ok()
+}
+
 fn is_installed(package: &str) -> Result<bool> {
+    Ok(dpkg_query("${db:Status-Status}", package)? == "installed")
+}
+
+/// What dpkg says about a package, in its own format; empty for one that it does not know.
+fn dpkg_query(format: &str, package: &str) -> Result<String> {
     let mut query = Command::new("dpkg-query");
     query
-        .args(["--show", "--showformat", "${db:Status-Status}", package])
+        .args(["--show", "--showformat", format, package])
         .stdin(Stdio::null());
     let output = query.output();
     let output = output.context(
         "no dpkg-query: this is no Debian. Install the packages named in xtask/src/install.rs",
     )?;
-    Ok(output.stdout == b"installed")
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The versions of all packages that the tests use, and of the browsers that the environment names in their place.
+pub(crate) fn versions() -> Result<Vec<String>> {
+    let mut versions = Vec::new();
+    for package in TEST {
+        let variable = package.name.trim_end_matches("-esr").to_uppercase();
+        let version = match std::env::var_os(&variable) {
+            Some(program) => said_version(Path::new(&program))?,
+            None => dpkg_query("${Version}", package.name)?,
+        };
+        versions.push(format!("{} {version}", package.name));
+    }
+    versions.push(format!("node {}", said_version(Path::new("node"))?));
+    Ok(versions)
+}
+
+/// The first line of what a program answers to `--version`.
+fn said_version(program: &Path) -> Result<String> {
+    let mut command = Command::new(program);
+    let output = command.arg("--version").stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot start {}", program.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 /// `env` as root, or `sudo` for everyone else; the command and its arguments follow.
@@ -203,4 +266,21 @@ fn answers(program: &str) -> bool {
 fn is_newer(file: &Path, than: &Path) -> bool {
     let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
     time(file).is_some_and(|time_of_file| time(than).is_some_and(|than| time_of_file >= than))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_as_old_as_the_newest_folder() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let written = here.metadata().and_then(|data| data.modified());
+        let written = written.expect("the folder's time");
+        let nowhere = Path::new("/no/such/folder");
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!(lists_age(&[nowhere, here], written + day), Some(day));
+        assert_eq!(lists_age(&[here], written - day), None);
+        assert_eq!(lists_age(&[nowhere], written), None);
+    }
 }

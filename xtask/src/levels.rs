@@ -1,22 +1,30 @@
 //! `cargo xtask test`: every level, from formatting to browsers, one summary.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
-use crate::counts::Counts;
+use crate::binaries::{self, Binary, Built};
+use crate::cases::{Case, Timed};
+use crate::counts::{self, Counts};
 use crate::run::{cargo, run};
 use crate::summary::{self, Line};
-use crate::{install, root};
+use crate::{install, peers, root};
 
 /// One level: its name, and what runs it.
 struct Level {
     name: &'static str,
-    run: fn() -> Result<Counts>,
+    run: fn(&mut Run) -> Result<Counts>,
+}
+
+/// What one level leaves to those after it.
+#[derive(Default)]
+struct Run {
+    built: Option<Built>,
+    times: Vec<Timed>,
 }
 
 /// In this order. All run even when one fails, but for `build`: after it nothing could.
@@ -54,22 +62,81 @@ const BUILD: &str = "build";
 /// How many of them need neither peers nor browsers nor npm.
 const ALONE: usize = 5;
 
-/// Every level, or those named. `Ok(false)`: something failed, and the summary says what.
+/// Every level, or those named; a name of no level is part of the name of a file or a case, and those run. `Ok(false)`:
+/// something failed, and the summary says what.
 pub(crate) fn test(names: &[String]) -> Result<bool> {
+    let is_level = |name: &str| LEVELS.iter().any(|level| level.name == name);
+    let others: Vec<&String> = names.iter().filter(|name| !is_level(name)).collect();
+    if !others.is_empty() {
+        if others.len() < names.len() {
+            bail!(
+                "a run is of levels or of cases, not of both: {}",
+                names.join(" ")
+            );
+        }
+        install::packages(install::BUILD)?;
+        return named(&others);
+    }
     let named = |level: &&Level| names.is_empty() || names.iter().any(|name| name == level.name);
     let levels: Vec<&Level> = LEVELS.iter().filter(named).collect();
-    if levels.len() < names.len() {
-        bail!("no such level among {}", names.join(", "));
-    }
     install::packages(install::BUILD)?;
     if levels
         .iter()
         .any(|level| ["sdk", "peers"].contains(&level.name))
     {
-        install::packages(install::TEST)?;
-        install::node()?;
+        install::for_tests()?;
     }
     run_levels(&levels)
+}
+
+/// All files and cases with one of these texts in their names.
+fn named(parts: &[&String]) -> Result<bool> {
+    let matches = |name: &str| parts.iter().any(|part| name.contains(part.as_str()));
+    let mut scripts = Vec::new();
+    for path in sdk_files()? {
+        if matches(&path.to_string_lossy()) {
+            scripts.push(path);
+        }
+    }
+    let mut cases = Vec::new();
+    let built = binaries::build()?.context("it does not build")?;
+    for binary in &built.tests {
+        cases.extend(
+            Case::of(binary)?
+                .into_iter()
+                .filter(|case| matches(&case.name)),
+        );
+    }
+    if cases.is_empty() && scripts.is_empty() {
+        let levels = LEVELS.map(|level| level.name).join(", ");
+        bail!(
+            "no level, file or case has {} in its name; the levels are {levels}; \
+             a case's name is that of its test target and its path, such as peers::wire::busy",
+            parts
+                .iter()
+                .map(|part| format!("`{part}`"))
+                .collect::<Vec<_>>()
+                .join(" or ")
+        );
+    }
+    if !scripts.is_empty() || cases.iter().any(|case| needs_peers(&case.binary)) {
+        install::for_tests()?;
+    }
+    let start = Instant::now();
+    let mut counts = Counts::default();
+    if !scripts.is_empty() {
+        counts.add(tests(&mut node(&scripts))?);
+    }
+    let (found, times) = peers::run(&built, cases)?;
+    counts.add(found);
+    let line = Line {
+        name: "named",
+        counts,
+        took: start.elapsed(),
+    };
+    let good = line.is_good();
+    println!("{}{}", summary::slowest(times), summary::text(&[line]));
+    Ok(good)
 }
 
 /// The levels that a developer runs between two edits; nothing is installed.
@@ -84,11 +151,12 @@ pub(crate) fn write_docs() -> Result<bool> {
 }
 
 fn run_levels(levels: &[&Level]) -> Result<bool> {
+    let mut run = Run::default();
     let mut lines: Vec<Line> = Vec::new();
     for level in levels {
         println!("\n=== {} ===", level.name);
         let start = Instant::now();
-        let counts = (level.run)().unwrap_or_else(|error| {
+        let counts = (level.run)(&mut run).unwrap_or_else(|error| {
             println!("error: {error:#}");
             Counts {
                 failed: 1,
@@ -107,15 +175,18 @@ fn run_levels(levels: &[&Level]) -> Result<bool> {
             break;
         }
     }
-    println!("{}", summary::text(&lines));
+    if levels.iter().any(|level| level.name == "peers") {
+        println!("\ntried with {}", install::versions()?.join(", "));
+    }
+    println!("{}{}", summary::slowest(run.times), summary::text(&lines));
     Ok(lines.iter().all(Line::is_good))
 }
 
-fn formatting() -> Result<Counts> {
+fn formatting(_: &mut Run) -> Result<Counts> {
     yes_or_no(&mut cargo(["fmt", "--all", "--check"]))
 }
 
-fn clippy() -> Result<Counts> {
+fn clippy(_: &mut Run) -> Result<Counts> {
     yes_or_no(&mut cargo([
         "clippy",
         "--workspace",
@@ -126,30 +197,62 @@ fn clippy() -> Result<Counts> {
     ]))
 }
 
-fn documents() -> Result<Counts> {
+fn documents(_: &mut Run) -> Result<Counts> {
     yes_or_no(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// All test binaries, and the server.
-fn build() -> Result<Counts> {
-    let mut counts = yes_or_no(&mut cargo(["test", "--workspace", "--no-run"]))?;
-    counts.add(yes_or_no(&mut cargo(["build", "--package", "gateway"]))?);
+fn build(run: &mut Run) -> Result<Counts> {
+    run.built = binaries::build()?;
+    Ok(Counts::of(run.built.is_some()))
+}
+
+impl Run {
+    /// What was built; a run without the level `build` builds it now.
+    fn built(&mut self) -> Result<&Built> {
+        if self.built.is_none() {
+            self.built = binaries::build()?;
+        }
+        self.built.as_ref().context("it does not build")
+    }
+}
+
+fn needs_peers(binary: &Binary) -> bool {
+    peers::TARGETS.contains(&binary.target.as_str())
+}
+
+/// The tests beside the code, the machines in simulated time, the simulated world, the examples in documentation.
+fn unit(run: &mut Run) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let mut times = Vec::new();
+    for binary in run
+        .built()?
+        .tests
+        .iter()
+        .filter(|binary| !needs_peers(binary))
+    {
+        let start = Instant::now();
+        counts.add(tests(
+            Command::new(&binary.path).current_dir(&binary.folder),
+        )?);
+        times.push(Timed {
+            name: format!("all of {}::{}", binary.package, binary.target),
+            took: start.elapsed(),
+            cpu: None,
+        });
+    }
+    run.times.extend(times);
+    counts.add(tests(&mut cargo([
+        "test",
+        "--workspace",
+        "--doc",
+        "--no-fail-fast",
+    ]))?);
     Ok(counts)
 }
 
-/// The tests beside the code, the machines in simulated time, the simulated world.
-fn unit() -> Result<Counts> {
-    tests(&mut cargo([
-        "test",
-        "--workspace",
-        "--exclude",
-        "tests",
-        "--no-fail-fast",
-    ]))
-}
-
 /// The SDK's types by `tsc`, then its tests and the pages' own by `node --test`.
-fn sdk() -> Result<Counts> {
+fn sdk(run: &mut Run) -> Result<Counts> {
     let web = root().join("web");
     let tsc = web.join("node_modules/typescript/bin/tsc");
     let mut counts = yes_or_no(
@@ -158,8 +261,16 @@ fn sdk() -> Result<Counts> {
             .args(["-p", "tsconfig.json"])
             .current_dir(&web),
     )?;
+    let (found, times) = timed_tests(&mut node(&sdk_files()?))?;
+    counts.add(found);
+    run.times.extend(times);
+    Ok(counts)
+}
+
+/// The files of the SDK's tests and of the pages' own.
+fn sdk_files() -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(web.join("test")).context("no web/test")? {
+    for entry in std::fs::read_dir(root().join("web/test")).context("no web/test")? {
         let path = entry?.path();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         if name.ends_with(".test.mjs") || name.ends_with(".browser.mjs") {
@@ -168,98 +279,46 @@ fn sdk() -> Result<Counts> {
     }
     files.sort();
     if files.is_empty() {
-        println!("error: web/test holds no *.test.mjs and no *.browser.mjs");
-        counts.failed += 1;
-        return Ok(counts);
+        bail!("web/test holds no *.test.mjs and no *.browser.mjs");
     }
-    counts.add(tests(
-        Command::new("node")
-            .arg("--test")
-            .args(files)
-            .current_dir(&web),
-    )?);
-    Ok(counts)
+    Ok(files)
 }
 
-/// Cases that mostly wait for timers of SIP, and need half a second of clear sound at most: several at a time.
-const WAITING: &[&str] = &["sipp_calls", "sipp_is_called"];
-
-/// Real peers and real browsers, one case at a time: they share two cores with what they measure.
-fn peers() -> Result<Counts> {
-    let mut counts = Counts::default();
-    for (name, binary) in test_binaries("tests")? {
-        let at_once = if WAITING.contains(&name.as_str()) {
-            "4"
-        } else {
-            "1"
-        };
-        let mut command = Command::new(binary);
-        command
-            .args(["--test-threads", at_once])
-            .current_dir(root().join("tests"));
-        counts.add(tests(&mut command)?);
-    }
-    let shards = ["--features", "chromium", "--test", "chromium"];
-    let alone = ["--no-fail-fast", "--", "--test-threads", "1"];
-    counts.add(tests(
-        cargo(["test", "--package", "gateway"])
-            .args(shards)
-            .args(alone),
-    )?);
-    Ok(counts)
+fn node(files: &[PathBuf]) -> Command {
+    let mut command = Command::new("node");
+    command.arg("--test").args(files);
+    command.current_dir(root().join("web"));
+    command
 }
 
-/// The test binaries of one package out of the build of all. A build of that package alone would want other features of
-/// what it shares with the server, and compile WebRTC and its crypto once more.
-fn test_binaries(package: &str) -> Result<Vec<(String, PathBuf)>> {
-    let format = "json-render-diagnostics";
-    let mut build = cargo([
-        "test",
-        "--workspace",
-        "--no-run",
-        "--message-format",
-        format,
-    ]);
-    let output = build
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("the tests do not build");
+/// Real peers and real browsers.
+fn peers(run: &mut Run) -> Result<Counts> {
+    let built = run.built()?;
+    let mut cases = Vec::new();
+    for binary in built.tests.iter().filter(|binary| needs_peers(binary)) {
+        cases.extend(Case::of(binary)?);
     }
-    let manifest = root().join(package).join("Cargo.toml");
-    let of_package = |line: &str| {
-        let artifact: Value = serde_json::from_str(line).ok()?;
-        let is_ours = Path::new(artifact["manifest_path"].as_str()?) == manifest;
-        let executable = artifact["executable"].as_str()?;
-        let name = artifact["target"]["name"].as_str()?;
-        is_ours.then(|| (name.to_owned(), PathBuf::from(executable)))
-    };
-    let text = String::from_utf8_lossy(&output.stdout);
-    let binaries: Vec<_> = text.lines().filter_map(of_package).collect();
-    if binaries.is_empty() {
-        bail!("cargo built no test of the package {package}");
-    }
-    Ok(binaries)
+    let (counts, times) = peers::run(built, cases)?;
+    run.times.extend(times);
+    Ok(counts)
 }
 
 /// A program that only succeeds or fails: one check.
 fn yes_or_no(command: &mut Command) -> Result<Counts> {
-    let good = run(command)?.success;
-    Ok(Counts {
-        passed: usize::from(good),
-        failed: usize::from(!good),
-        skipped: 0,
-    })
+    Ok(Counts::of(run(command)?.success))
 }
 
 /// A test runner. One that fails without counting a failure (it crashed, it did not compile) counts as one.
 fn tests(command: &mut Command) -> Result<Counts> {
+    Ok(timed_tests(command)?.0)
+}
+
+/// [`tests`], and how long each took, as far as the runner says it.
+fn timed_tests(command: &mut Command) -> Result<(Counts, Vec<Timed>)> {
     let outcome = run(command.env("RUST_BACKTRACE", "0"))?;
     let mut counts = Counts::read(&outcome.lines);
     if !outcome.success && counts.failed == 0 {
         counts.failed = 1;
     }
-    Ok(counts)
+    Ok((counts, counts::node_times(&outcome.lines)))
 }

@@ -9,10 +9,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod binaries;
+mod cases;
+mod chromium;
 mod counts;
 mod demo;
 mod install;
+mod lanes;
 mod levels;
+mod peers;
 mod run;
 mod summary;
 #[cfg(test)]
@@ -22,6 +27,7 @@ const HELP: &str = "\
 cargo xtask demo [ARGUMENT...]  install what a build needs, build, start the server with its test PBX
 cargo xtask test [LEVEL...]     install what the tests need, then run every level (or the ones named):
                                 formatting, clippy, documents, build, unit, sdk, peers
+cargo xtask test NAME...        run the files and cases that have one of these texts in their names
 cargo xtask check               the levels that need no peer and no browser: formatting to unit
 cargo xtask docs                write docs/config.md anew from the table of settings";
 

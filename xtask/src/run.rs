@@ -26,7 +26,7 @@ pub(crate) fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) ->
 
 /// Runs it without stdin. A program that cannot be started is an error; one that fails is an outcome.
 pub(crate) fn run(command: &mut Command) -> Result<Outcome> {
-    println!("$ {}", words(command));
+    println!("$ {}", shown(command));
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command
@@ -49,7 +49,8 @@ pub(crate) fn run(command: &mut Command) -> Result<Outcome> {
     })
 }
 
-fn words(command: &Command) -> String {
+/// The command as a person would type it, with the program's name alone.
+pub(crate) fn shown(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();
     let program = program.rsplit('/').next().unwrap_or_default().to_owned();
     let arguments = command

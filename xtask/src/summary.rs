@@ -1,8 +1,12 @@
-//! The closing table of a run, and its last line.
+//! The closing table of a run, its slowest cases, and its last line.
 
 use std::time::Duration;
 
+use crate::cases::Timed;
 use crate::counts::Counts;
+
+/// How many of the slowest cases are named.
+const SLOWEST: usize = 10;
 
 /// One level's end.
 pub(crate) struct Line {
@@ -18,6 +22,23 @@ impl Line {
     /// Nothing failed, nothing was skipped, something ran.
     pub(crate) fn is_good(&self) -> bool {
         self.counts.failed == 0 && self.counts.skipped == 0 && self.counts.executed() > 0
+    }
+}
+
+/// The slowest cases, the slowest first, with the CPU time of those for which it is known.
+pub(crate) fn slowest(mut cases: Vec<Timed>) -> String {
+    cases.sort_by_key(|case| std::cmp::Reverse(case.took));
+    let mut text = String::new();
+    for case in cases.iter().take(SLOWEST) {
+        let cpu = case.cpu.map_or(String::new(), |cpu| {
+            format!("  ({:.1} s of CPU)", cpu.as_secs_f32())
+        });
+        text += &format!("{:>7.1} s  {}{cpu}\n", case.took.as_secs_f32(), case.name);
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("\nslowest cases\n{text}")
     }
 }
 
@@ -67,6 +88,24 @@ mod tests {
             },
             took: Duration::from_secs(2),
         }
+    }
+
+    #[test]
+    fn the_ten_slowest_cases_are_named_in_their_order() {
+        let case = |n: u64| Timed {
+            name: format!("case{n}."),
+            took: Duration::from_secs(n),
+            cpu: (n == 11).then_some(Duration::from_secs(3)),
+        };
+        let text = slowest((1..12).map(case).collect());
+        let lines: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(lines.len(), SLOWEST);
+        assert!(
+            lines[0].contains("case11.") && lines[0].contains("3.0 s of CPU"),
+            "{text}"
+        );
+        assert!(lines[9].contains("case2."), "{text}");
+        assert_eq!(slowest(Vec::new()), "");
     }
 
     #[test]

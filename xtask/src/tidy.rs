@@ -6,7 +6,9 @@ use std::process::Command;
 
 use crate::root;
 
+mod ids;
 mod manifest;
+mod prose;
 use manifest::Manifest;
 
 /// Which of our crates each crate may use (ARCHITECTURE.md). `testkit` may stand among anyone's dev-dependencies.
@@ -103,11 +105,6 @@ const UNSAID: &[(&str, Files, &str)] = &[
     ("/work/", Files::All, "it names somebody's machine"),
     ("seams.md", Files::All, "it names a paper that is not here"),
     (
-        "requirements.md",
-        Files::All,
-        "it names a paper that is not here",
-    ),
-    (
         "behaviour.md",
         Files::All,
         "it names a paper that is not here",
@@ -119,6 +116,9 @@ const UNSAID: &[(&str, Files, &str)] = &[
     ("deb.debian.org", Files::All, "it names a registry's host"),
     ("pypi.org", Files::All, "it names a registry's host"),
 ];
+
+/// Where ids are defined.
+const REQUIREMENTS: &str = "docs/requirements.md";
 
 #[derive(Clone, Copy)]
 enum Files {
@@ -141,7 +141,7 @@ impl Files {
     }
 }
 
-/// What git tracks, without this test (which says all that is unsaid) and without the lockfiles.
+/// What git tracks, without these tests (which say all that is unsaid) and without the lockfiles.
 fn tracked() -> Vec<(String, String)> {
     let output = Command::new("git")
         .args(["ls-files", "-z"])
@@ -154,7 +154,7 @@ fn tracked() -> Vec<(String, String)> {
     );
     let names = String::from_utf8(output.stdout).expect("file names are UTF-8");
     let ours = |name: &&str| {
-        !name.is_empty() && *name != "xtask/src/tidy.rs" && !name.ends_with("Cargo.lock")
+        !name.is_empty() && !name.starts_with("xtask/src/tidy") && !name.ends_with("Cargo.lock")
     };
     let read = |name: &str| {
         Some((
@@ -306,4 +306,61 @@ fn only_tests_look_beside_the_repository() {
         }
     }
     report(&faults);
+}
+
+/// An id that code, tests or documents name is explained in one place.
+#[test]
+fn every_id_is_defined() {
+    let document = std::fs::read_to_string(root().join(REQUIREMENTS)).expect(REQUIREMENTS);
+    let rows = ids::requirements(&document);
+    let mut faults = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        if rows[..index].iter().any(|other| other.id == row.id) {
+            faults.push(format!("{REQUIREMENTS}:{}: a second {}", row.line, row.id));
+        }
+    }
+    for (name, text) in tracked() {
+        for (line, id) in ids::named(&name, &text) {
+            if !rows.iter().any(|row| row.id == id) {
+                faults.push(format!(
+                    "{name}:{line}: {id} has no row in {REQUIREMENTS} (if it is no id: `{id}`)"
+                ));
+            }
+        }
+    }
+    report(&faults);
+}
+
+/// A row of the requirements names tests that exist, or says that it is not built yet.
+#[test]
+fn every_requirement_is_held_by_a_test() {
+    let document = std::fs::read_to_string(root().join(REQUIREMENTS)).expect(REQUIREMENTS);
+    let rows = ids::requirements(&document);
+    assert!(rows.len() > 50, "{} rows", rows.len());
+    let mut faults = Vec::new();
+    for row in &rows {
+        let place = format!("{REQUIREMENTS}:{}: {}", row.line, row.id);
+        if row.tests().is_empty() && !row.is_unbuilt() {
+            faults.push(format!("{place} names no test"));
+        }
+        for (file, case) in row.tests() {
+            match std::fs::read_to_string(root().join(file)) {
+                Err(_) => faults.push(format!("{place}: there is no file {file}")),
+                Ok(text) if !text.contains(&case_begins(file, case)) => {
+                    faults.push(format!("{place}: {file} has no case {case}"));
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+    report(&faults);
+}
+
+/// How a case stands in its file: as a function in Rust, as a part of a title in a script.
+fn case_begins(file: &str, case: &str) -> String {
+    if file.ends_with(".rs") {
+        format!("fn {case}(")
+    } else {
+        case.to_owned()
+    }
 }

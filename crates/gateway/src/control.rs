@@ -9,6 +9,7 @@ use session::{Hub, HubConfig, Input, Output, SocketId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::dns::Resolver;
+use crate::log::{frame_name, variant};
 use crate::shard::MediaHandle;
 use crate::sip_net::SipSockets;
 
@@ -177,7 +178,7 @@ fn perform(
         Output::Frame { socket, text } => {
             tracing::debug!(
                 socket = socket.0,
-                message = name_of(&text),
+                message = frame_name(&text),
                 bytes = text.len(),
                 "to page"
             );
@@ -213,14 +214,13 @@ fn perform(
     }
 }
 
-/// Frames, SDP and media commands carry passwords, tokens and ICE credentials: the log names them
-/// and never shows them.
+/// One debug line for each input, without what it holds.
 fn log_input(input: &Input) {
     match input {
         Input::Frame { socket, text } => {
             tracing::debug!(
                 socket = socket.0,
-                message = name_of(text),
+                message = frame_name(text),
                 bytes = text.len(),
                 "from page"
             );
@@ -240,47 +240,9 @@ fn log_input(input: &Input) {
     }
 }
 
-/// The `message` of a frame, if it begins as frames do; never anything else of it.
-fn name_of(text: &str) -> &str {
-    let rest = text
-        .trim_start()
-        .strip_prefix("{\"message\":\"")
-        .unwrap_or_default();
-    let name = rest.split('"').next().unwrap_or_default();
-    let plain = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric());
-    if plain { name } else { "" }
-}
-
-/// The name of a variant: its `Debug` up to the first brace.
-fn variant(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    text.split([' ', '(', '{'])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
-
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::name_of;
-
-    #[test]
-    fn a_log_names_a_frame_and_shows_nothing_of_it() {
-        let secret = r#"{"message":"connection","data":[{"sipPassword":"secret"}]}"#;
-        assert_eq!(name_of(secret), "connection");
-        for odd in [
-            r#"{"message": "secret"}"#,
-            r#"{"sipPassword":"secret"}"#,
-            r#"{"message":"a b secret"}"#,
-        ] {
-            assert_eq!(name_of(odd), "", "{odd}");
-        }
     }
 }

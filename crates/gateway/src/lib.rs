@@ -9,6 +9,7 @@ mod certificate;
 mod control;
 mod dns;
 mod http;
+mod log;
 pub mod pbx_net;
 pub mod serve;
 mod settings;

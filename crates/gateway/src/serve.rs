@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::bind::{Port, bind};
 use crate::control::{self, Control, Performers};
 use crate::dns::Resolver;
-use crate::http::{DemoValues, Metrics, Pages, TlsListener, Web};
+use crate::http::{DemoValues, Metrics, Pages, PlainListener, TlsListener, Web};
 use crate::shard::{self, MediaEngine, ShardSettings};
 use crate::sip_net::{self, Bound};
 use crate::{addresses, certificate, pbx_net, settings};
@@ -202,7 +202,7 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
         &own,
     )?;
     tokio::spawn(web.clone().serve(TlsListener::start(wss, tls)?));
-    tokio::spawn(web.serve(ws));
+    tokio::spawn(web.serve(PlainListener::new(ws)));
 
     let shown = |addr: SocketAddr| shown(addr, &own);
     let metrics = metrics_addr.map_or_else(String::new, |addr| format!(" metrics={addr}"));

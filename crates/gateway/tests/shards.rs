@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use gateway::shard::ShardSettings;
+use media::RtpOrRtcp;
 use sdp::{Encoding, MediaKind, Plan};
 use session::media::{
     BrowserLegMode, CallId, Family, LegId, MediaCommand, MediaEvent, MediaFailure, StreamId,
@@ -306,6 +307,51 @@ fn garbage_from_strangers_and_from_the_peer_harms_no_call() {
         MediaEvent::BrowserConnected { .. } | MediaEvent::BrowserAnswer { .. }
     )));
     assert_eq!(shards.handle.figures().panics, 0);
+}
+
+/// The kernel truncates a datagram that is larger than the buffer; what is left must not be sent on.
+#[test]
+fn datagrams_of_every_size_from_the_peer_harm_no_call() {
+    let _alone = ALONE.lock();
+    let echo = Echo::start();
+    let mut shards = Shards::start(1);
+    let call = CallId(1);
+    let local = shards.open_call(call, &[MediaKind::Audio])[0].rtp;
+    shards.send(MediaCommand::ConnectSipLeg {
+        call,
+        stream: StreamId(0),
+        plan: pcmu(&echo),
+        signalling: None,
+    });
+    let (client, _) = browser_leg(&mut shards, &echo, call, LEG);
+    let mut clients = [client];
+    drive(&mut clients, |clients| clients[0].connected);
+    talk(&mut clients, b'a', |clients| heard(&clients[0], b'a') >= 5);
+
+    let (mut oversize, mut carried) = (0, 0);
+    for (sequence, size) in (1_u16..).zip((1..=9_000).step_by(13)) {
+        let mut bytes = vec![b'x'; size.max(12)];
+        bytes[..4].copy_from_slice(&[0x80, 0, (sequence >> 8) as u8, sequence as u8]);
+        bytes.truncate(size);
+        let rtcp = SocketAddr::new(local.ip(), local.port() + 1);
+        for (port, to) in [(RtpOrRtcp::Rtp, local), (RtpOrRtcp::Rtcp, rtcp)] {
+            echo.say(port, &bytes, to);
+        }
+        oversize += 2 * u64::from(size > media::MAX_DATAGRAM);
+        carried += usize::from((13..=media::MAX_DATAGRAM).contains(&size));
+        // The kernel's receive buffer holds some ten of the largest: each few are waited for.
+        if sequence.is_multiple_of(8) || size > 8_980 {
+            drive(&mut clients, |clients| {
+                let counted = shards.handle.figures().oversize;
+                (heard(&clients[0], b'x'), counted) == (carried, oversize)
+            });
+        }
+    }
+    talk(&mut clients, b'b', |clients| heard(&clients[0], b'b') >= 50);
+    let figures = shards.handle.figures();
+    assert_eq!((figures.oversize, figures.panics), (oversize, 0));
+    let largest = clients[0].heard.iter().map(Vec::len).max();
+    assert!(largest <= Some(media::MAX_DATAGRAM - 12), "{largest:?}");
 }
 
 #[test]

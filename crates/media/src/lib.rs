@@ -27,6 +27,13 @@ pub use rtp::RtpPacket;
 pub use settings::BridgeSettings;
 pub use time::WallClock;
 
+/// The largest datagram of media that is carried, in bytes, in either direction.
+///
+/// 200 ms of G.711 take 1,612 bytes, and video is cut to fit an Ethernet frame. Whatever is larger
+/// is dropped and counted. A socket must be read with a buffer of at least one byte more, or a
+/// truncated datagram looks like a whole one.
+pub const MAX_DATAGRAM: usize = 1_800;
+
 /// Why bytes are no RTP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

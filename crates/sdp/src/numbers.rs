@@ -39,11 +39,11 @@ impl Numbers {
 /// The payload types that our descriptions of a call have used so far, by m-line. A number never
 /// changes its meaning within a call (RFC 3264 §8.3.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Used {
+pub(crate) struct NumberHistory {
     lines: Vec<Vec<Format>>,
 }
 
-impl Used {
+impl NumberHistory {
     /// Remembers the numbers of a description that is sent.
     pub(crate) fn remember(&mut self, ours: &Description) {
         let count = self.lines.len().max(ours.media.len());

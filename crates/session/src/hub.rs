@@ -414,13 +414,7 @@ impl Hub {
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),
             Event::Message { .. } => return self.message_received(event, now),
-            Event::MessageSent { id, .. } => {
-                let id = *id;
-                let Event::MessageSent { result, .. } = event else {
-                    return;
-                };
-                return self.message_sent(id, result);
-            }
+            Event::MessageSent { id, result } => return self.message_sent(*id, result.clone()),
             Event::MessageSummary {
                 request,
                 registration,

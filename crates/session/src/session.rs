@@ -1,5 +1,6 @@
-//! A session: a page's standing with us. It has a token, an account and a registration; a WebSocket
-//! may come and go.
+//! A session: what a page that sent `connection` has here. It owns a SIP account, a share in a
+//! registration and the page's calls. The page is given a token that nothing keeps yet, and a session
+//! ends with its WebSocket.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ pub(crate) struct Session {
     pub(crate) account: Option<Account>,
     /// The registration it shares; `None` when `sipRegisterRequired` is false.
     pub(crate) registration: Option<RegistrationId>,
-    /// `sipVisibleName`, or the login.
+    /// `sipVisibleName`; a call without a name of its own is shown under it, else under the login.
     pub(crate) visible_name: Option<String>,
     /// Extensions of the wire that the page asked for and got.
     pub(crate) features: Vec<Feature>,
@@ -31,7 +32,7 @@ impl Session {
     }
 }
 
-/// The SIP account a `connection` names: K1, A8. `Ok(None)` when it names none.
+/// The SIP account that a `connection` names, checked (K1, t-A8); `Ok(None)` when it names none.
 ///
 /// Next hop = `sipOutboundProxy`, else `sipProxy`, else `sipDomain`; `sipPort` applies where no port
 /// is given, and `transport` where no transport is.

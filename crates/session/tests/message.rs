@@ -156,7 +156,7 @@ fn each_retry_of_a_registration_is_told() {
     let mut failed = 0;
     for _ in 0..40 {
         w.advance(Duration::from_secs(60));
-        if let Some(register) = w.try_sip("REGISTER") {
+        while let Some(register) = w.try_sip("REGISTER") {
             failed += 1;
             w.sip(sip_text::respond(&register, "403 Forbidden", "x", &[], ""));
         }

@@ -55,7 +55,7 @@ pub fn strongest(challenges: &[Challenge]) -> Vec<&Challenge> {
             .iter_mut()
             .find(|known| known.proxy == challenge.proxy && known.realm == challenge.realm)
         {
-            Some(known) if strength(challenge) > strength(known) => *known = challenge,
+            Some(known) if Strength::of(challenge) > Strength::of(known) => *known = challenge,
             Some(_) => {}
             None => chosen.push(challenge),
         }
@@ -89,7 +89,7 @@ pub fn respond(
         opaque: challenge.opaque.clone(),
         cnonce: (qop.is_some() || algorithm.is_session()).then(|| cnonce.to_owned()),
         nc: qop.is_some().then_some(nc),
-        qop: qop.map(str::to_owned),
+        qop: qop.map(|qop| qop.as_str().to_owned()),
         userhash: challenge.userhash,
         username: if challenge.userhash {
             algorithm.hash(format!("{username}:{}", challenge.realm).as_bytes())
@@ -146,7 +146,8 @@ impl Algorithm {
         }
     }
 
-    fn is_session(&self) -> bool {
+    /// True for the `-sess` algorithms, whose A1 is bound to the nonces of server and client.
+    pub(crate) fn is_session(&self) -> bool {
         matches!(
             self,
             Self::Md5Sess | Self::Sha256Sess | Self::Sha512_256Sess
@@ -175,6 +176,59 @@ impl fmt::Display for Algorithm {
             Self::Sha512_256Sess => "SHA-512-256-sess",
         };
         f.write_str(name)
+    }
+}
+
+/// How well the answer to a challenge protects: the algorithm first, then the quality of protection.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Strength {
+    /// The algorithm; MD5 where the challenge names none.
+    pub algorithm: Algorithm,
+    /// The quality of protection that an answer takes. `None` is RFC 2069: no count and no client nonce.
+    pub qop: Option<Qop>,
+}
+
+/// Quality of protection (RFC 7616 §3.3). Ordered from weak to strong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Qop {
+    /// `auth`: method and URI are hashed.
+    Auth,
+    /// `auth-int`: the body, too.
+    AuthInt,
+}
+
+impl Strength {
+    /// How well the answer to this challenge protects.
+    pub fn of(challenge: &Challenge) -> Self {
+        Self {
+            algorithm: algorithm_of(challenge),
+            qop: chosen_qop(challenge),
+        }
+    }
+
+    /// True if neither the algorithm nor the quality of protection is weaker than in `other`.
+    pub fn is_at_least(&self, other: &Self) -> bool {
+        self.algorithm >= other.algorithm && self.qop >= other.qop
+    }
+}
+
+/// `MD5 without qop`, `SHA-256 with qop=auth`.
+impl fmt::Display for Strength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.qop {
+            None => write!(f, "{} without qop", self.algorithm),
+            Some(qop) => write!(f, "{} with qop={}", self.algorithm, qop.as_str()),
+        }
+    }
+}
+
+impl Qop {
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::AuthInt => "auth-int",
+        }
     }
 }
 
@@ -212,20 +266,19 @@ fn algorithm_of(challenge: &Challenge) -> Algorithm {
     challenge.algorithm.clone().unwrap_or(Algorithm::Md5)
 }
 
-/// `auth` before `auth-int`; `None` where the server names no qop.
-fn chosen_qop(challenge: &Challenge) -> Option<&'static str> {
-    ["auth", "auth-int"]
-        .into_iter()
-        .find(|known| challenge.qop.iter().any(|offered| offered == known))
+/// The qop to answer with: `auth` before `auth-int`; `None` where the server names none.
+fn chosen_qop(challenge: &Challenge) -> Option<Qop> {
+    [Qop::Auth, Qop::AuthInt].into_iter().find(|known| {
+        challenge
+            .qop
+            .iter()
+            .any(|offered| offered == known.as_str())
+    })
 }
 
 fn is_supported(challenge: &Challenge) -> bool {
     let qop = challenge.qop.is_empty() || chosen_qop(challenge).is_some();
     qop && !matches!(algorithm_of(challenge), Algorithm::Other(_))
-}
-
-fn strength(challenge: &Challenge) -> (Algorithm, bool) {
-    (algorithm_of(challenge), !challenge.qop.is_empty())
 }
 
 fn is_token(c: char) -> bool {

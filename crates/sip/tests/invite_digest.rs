@@ -4,6 +4,7 @@ mod bench;
 
 use bench::*;
 use bytes::Bytes;
+use sip::digest::{Algorithm, Challenge};
 use sip::{Event, HeaderName, Message, Method};
 
 #[test]
@@ -48,6 +49,101 @@ fn proxy_and_server_may_both_ask() {
         assert_eq!(ack.headers.get(&name), third.headers.get(&name));
     }
     let _ = credentials(&third);
+}
+
+/// Trust A4: a callee that rings first and then asks, in the name of the registrar, gets nothing.
+#[test]
+fn proxy_and_server_may_both_ask_but_not_after_180() {
+    for (registered, status) in [(false, 401), (false, 407), (true, 401), (true, 407)] {
+        let mut bench = Bench::new();
+        if registered {
+            register_with(&mut bench, Algorithm::Md5);
+        }
+        bench.call("192.0.2.10");
+        let first = bench.request(Method::Invite);
+        bench.reply_with(&first, 407, |r| challenge(r, "p1", false));
+        bench.request(Method::Ack);
+        let second = bench.request(Method::Invite);
+        credentials(&second);
+        bench.reply(&second, 180);
+        assert!(matches!(bench.event(), Event::Progress { .. }));
+        bench.reply_with(&second, status, |r| challenge(r, "evil", true));
+        bench.request(Method::Ack);
+        bench.silent();
+        let event = bench.event();
+        assert!(matches!(event, Event::Refused { .. }));
+        assert_eq!(
+            cause_of(&event).text,
+            format!(
+                "The password of 10005 was asked for after the call had made progress, perhaps by the called party; it was not given ({status}). If 192.0.2.10 always asks so late, set sip_auth_after_progress."
+            )
+        );
+    }
+}
+
+/// 100 is the next hop's own and tells of nobody: a challenge after it is answered.
+#[test]
+fn a_challenge_after_100_is_answered() {
+    let mut bench = Bench::new();
+    bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    bench.reply(&invite, 100);
+    bench.reply_with(&invite, 401, |r| challenge(r, "n1", false));
+    bench.request(Method::Ack);
+    credentials(&bench.request(Method::Invite));
+}
+
+/// Registers with a challenge of this algorithm.
+fn register_with(bench: &mut Bench, algorithm: Algorithm) {
+    bench.act(|ua, now| ua.register(account("192.0.2.10"), now));
+    let register = bench.request(Method::Register);
+    bench.reply_with(&register, 401, |r| {
+        let challenge = Challenge::new("example.com", "r1", algorithm);
+        r.headers.push(HeaderName::WwwAuthenticate, challenge);
+    });
+    let register = bench.request(Method::Register);
+    bench.reply_with(&register, 200, |ok| bind(ok, &register, 300));
+    assert!(matches!(bench.event(), Event::Registered { .. }));
+}
+
+#[test]
+fn a_call_asks_for_no_less_than_the_registration() {
+    let mut bench = Bench::new();
+    register_with(&mut bench, Algorithm::Sha256);
+    bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    bench.reply_with(&invite, 407, |r| challenge(r, "n1", false));
+    bench.request(Method::Ack);
+    bench.silent();
+    assert_eq!(
+        cause_of(&bench.event()).text,
+        "192.0.2.10 asked for the password of 10005 with less protection than before (MD5 with qop=auth after SHA-256 with qop=auth); it was not given (407)."
+    );
+}
+
+/// The realm of REGISTER is known in the dialogs of every call through that next hop.
+#[test]
+fn a_bye_may_be_challenged_for_the_realm_of_the_registration() {
+    let mut bench = Bench::new();
+    register_with(&mut bench, Algorithm::Md5);
+    let id = bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    bench.reply_with(&invite, 200, |ok| {
+        ok.headers
+            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
+        picked_up(ok);
+    });
+    bench.request(Method::Ack);
+    bench.event();
+    bench.act(|ua, now| ua.end(id, now));
+    let bye = bench.request(Method::Bye);
+    bench.reply_with(&bye, 407, |r| challenge(r, "n1", false));
+    let again = bench.request(Method::Bye);
+    assert_eq!(credentials(&again).nc, Some(1));
+    // Once.
+    bench.reply_with(&again, 407, |r| challenge(r, "n2", false));
+    bench.silent();
+    assert!(matches!(bench.event(), Event::Ended { .. }));
 }
 
 #[test]
@@ -120,7 +216,9 @@ fn a_bye_challenged_by_our_own_proxy_is_answered() {
     bench.event();
     bench.act(|ua, now| ua.end(id, now));
     let bye = bench.request(Method::Bye);
-    assert!(without_credentials(&bye));
+    // The nonce of the INVITE is used again, with the next count.
+    let known = credentials(&bye);
+    assert_eq!((known.nonce.as_str(), known.nc), ("p1", Some(2)));
     bench.reply_with(&bye, 407, |r| challenge(r, "p2", false));
     let again = bench.request(Method::Bye);
     assert_eq!(credentials(&again).nonce, "p2");

@@ -59,6 +59,68 @@ fn a_small_one_stays_on_udp() {
     assert_eq!(bench.request_to(Method::Invite).0, pbx());
 }
 
+/// An INVITE that fits a datagram until it carries credentials.
+fn nearly_large(bench: &mut Bench, next_hop: &str) -> Request {
+    let mut order = invite_to("10006", next_hop);
+    let filler = "a=x-filler:0123456789\r\n".repeat(23);
+    order.offer = format!("{}{filler}", String::from_utf8_lossy(SDP)).into();
+    bench.act(|ua, now| ua.invite(order, now));
+    let (hop, invite) = bench.request_to(Method::Invite);
+    assert_eq!(hop, pbx());
+    invite
+}
+
+#[test]
+fn one_that_grows_with_its_credentials_goes_over_tcp() {
+    let mut bench = Bench::new();
+    let first = nearly_large(&mut bench, "192.0.2.10");
+    bench.reply_with(&first, 407, |r| challenge(r, "n1", false));
+    assert_eq!(bench.request_to(Method::Ack).0, pbx());
+    let (hop, second) = bench.request_to(Method::Invite);
+    assert_eq!(hop, over_tcp());
+    assert!(first.to_bytes().len() < 1300 && second.to_bytes().len() > 1300);
+    same_call(&first, &second);
+    credentials(&second);
+    // A second challenge comes over TCP and is answered there.
+    let mut stale = answer(&second, 407, "peer");
+    challenge(&mut stale, "n2", true);
+    bench.receive(&over_tcp(), &Message::Response(stale));
+    assert_eq!(bench.request_to(Method::Ack).0, over_tcp());
+    let (hop, third) = bench.request_to(Method::Invite);
+    assert_eq!((hop, credentials(&third).nonce), (over_tcp(), "n2".into()));
+    let mut ok = answer(&third, 200, "peer");
+    picked_up(&mut ok);
+    bench.receive(&over_tcp(), &Message::Response(ok));
+    bench.request(Method::Ack);
+    assert!(matches!(bench.event(), Event::Answered { .. }));
+}
+
+#[test]
+fn one_that_grows_goes_over_udp_where_the_server_has_no_tcp() {
+    let mut bench = Bench::new();
+    let first = nearly_large(&mut bench, "192.0.2.10");
+    bench.reply_with(&first, 407, |r| challenge(r, "n1", false));
+    bench.request(Method::Ack);
+    let (hop, second) = bench.request_to(Method::Invite);
+    assert_eq!(hop, over_tcp());
+    bench.send_failed(&hop, "connection refused");
+    let (hop, third) = bench.request_to(Method::Invite);
+    assert_eq!(hop, pbx());
+    same_call(&second, &third);
+    assert_eq!(credentials(&third).nc, Some(2));
+    bench.reply_with(&third, 200, picked_up);
+    assert!(matches!(bench.event(), Event::Answered { .. }));
+}
+
+#[test]
+fn one_that_grows_stays_on_a_named_transport() {
+    let mut bench = Bench::new();
+    let first = nearly_large(&mut bench, "sip:192.0.2.10;transport=udp");
+    bench.reply_with(&first, 407, |r| challenge(r, "n1", false));
+    bench.request(Method::Ack);
+    assert_eq!(bench.request_to(Method::Invite).0, pbx());
+}
+
 #[test]
 fn a_named_transport_is_used() {
     let mut bench = Bench::new();

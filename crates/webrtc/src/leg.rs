@@ -31,6 +31,10 @@ const RESEND_RATIO: Option<f32> = Some(0.15);
 /// Our header extension ids in an offer of ours.
 const OUR_EXTENSIONS: [(u8, &str); 2] = [(3, TRANSPORT_CC_URI), (4, MID_URI)];
 
+/// The largest payload that [`Leg::send`] takes, in bytes. `str0m` writes header, extensions and
+/// payload into 2,000 bytes and panics when they do not fit; ours need at most 60 beside the payload.
+pub const MAX_PAYLOAD: usize = 1_900;
+
 /// What a leg says. Drain with [`Leg::poll_output`] after every call that changes it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LegOutput {
@@ -310,11 +314,12 @@ impl Leg {
         self.outputs.pop_front()
     }
 
-    /// Send one packet. Dropped before the leg is connected, against the negotiated direction, and
-    /// with a payload type that was not negotiated (`str0m` gates none of these in RTP mode).
+    /// Send one packet. A packet is dropped before the leg is connected, against the negotiated
+    /// direction, with a payload type that was not negotiated, and with a payload larger than
+    /// [`MAX_PAYLOAD`] (`str0m` gates none of these in RTP mode).
     pub fn send(&mut self, kind: MediaKind, packet: OutRtp, now: Instant) {
         self.now = self.now.max(now);
-        if !self.connected || self.failed {
+        if !self.connected || self.failed || packet.payload.len() > MAX_PAYLOAD {
             return;
         }
         let Some(line) = self.lines.iter_mut().find(|l| l.kind == kind) else {

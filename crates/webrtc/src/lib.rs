@@ -24,5 +24,5 @@ mod write;
 
 pub use config::{Identity, LegConfig};
 pub use error::{Error, LegFailure};
-pub use leg::{Leg, LegOutput, OutRtp, RtpPacket};
+pub use leg::{Leg, LegOutput, MAX_PAYLOAD, OutRtp, RtpPacket};
 pub use stun::username_for_us;

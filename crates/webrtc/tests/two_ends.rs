@@ -410,3 +410,26 @@ fn what_the_browsers_answer_left_out_is_not_sent() {
         assert_eq!(sent.count(), datagrams, "payload type {payload_type}");
     }
 }
+
+/// `str0m` writes a packet into 2,000 bytes and panics when it does not fit.
+#[test]
+fn a_payload_of_any_size_is_sent_whole_or_dropped() {
+    let mut world = video_call();
+    let mut sent = Vec::new();
+    for size in (1..=9_000).step_by(7) {
+        for (kind, payload_type) in [(MediaKind::Audio, 0), (MediaKind::Video, 96)] {
+            world.send(kind, payload_type, &vec![0x55; size]);
+            world.run(Duration::from_millis(10));
+            if size <= webrtc::MAX_PAYLOAD {
+                sent.push(size);
+            }
+        }
+    }
+    let came: Vec<usize> = world
+        .browser
+        .packets
+        .iter()
+        .map(|p| p.payload.len())
+        .collect();
+    assert_eq!(came, sent);
+}

@@ -139,13 +139,18 @@ fn write(hub: &session::Counts, media: &Figures, tasks: usize) -> String {
     );
     page.counter(
         "ringdown_browser_datagrams_unrouted_total",
-        "Of these, such that name no call.",
+        "Datagrams from browsers that name no call.",
         media.unrouted,
     );
     page.counter(
         "ringdown_browser_datagrams_refused_total",
-        "Of these, such that their call did not accept.",
+        "Datagrams from browsers that their call did not accept.",
         media.refused,
+    );
+    page.counter(
+        "ringdown_sip_media_datagrams_oversize_total",
+        "Datagrams of SIP peers that were larger than any packet of media and were dropped.",
+        media.oversize,
     );
     page.counter(
         "ringdown_media_datagrams_unsent_total",
@@ -222,10 +227,11 @@ mod tests {
             from_browsers: 18,
             unrouted: 19,
             refused: 20,
-            unsent: 21,
-            panics: 22,
+            oversize: 21,
+            unsent: 22,
+            panics: 23,
         };
-        let page = write(&hub, &media, 23);
+        let page = write(&hub, &media, 24);
         let samples: Vec<&str> = page.lines().filter(|l| !l.starts_with('#')).collect();
         let expected = [
             "ringdown_websockets 1",
@@ -245,12 +251,13 @@ mod tests {
             "ringdown_rtp_port_pairs{state=\"in_use\"} 16",
             "ringdown_rtp_port_pairs{state=\"resting\"} 17",
             "ringdown_media_shards 12",
-            "ringdown_tasks 23",
+            "ringdown_tasks 24",
             "ringdown_browser_datagrams_total 18",
             "ringdown_browser_datagrams_unrouted_total 19",
             "ringdown_browser_datagrams_refused_total 20",
-            "ringdown_media_datagrams_unsent_total 21",
-            "ringdown_media_panics_total 22",
+            "ringdown_sip_media_datagrams_oversize_total 21",
+            "ringdown_media_datagrams_unsent_total 22",
+            "ringdown_media_panics_total 23",
         ];
         assert_eq!(samples, expected);
         for sample in samples {

@@ -1,9 +1,9 @@
 //! HTTP and WebSocket on the same ports: `ws.port` plain, `wss.port` over TLS. A request with
 //! `Upgrade: websocket` on any path is a page's wire; any other GET is a page of ours.
 
+mod listeners;
 mod metrics;
 mod pages;
-mod tls;
 mod ws;
 
 use std::net::SocketAddr;
@@ -19,11 +19,10 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
 use session::SocketId;
-use tokio::net::TcpListener;
 
+pub(crate) use listeners::{PlainListener, TlsListener};
 pub(crate) use metrics::Metrics;
 pub(crate) use pages::{DemoValues, Pages};
-pub(crate) use tls::TlsListener;
 
 use crate::control::Control;
 
@@ -74,8 +73,8 @@ impl Web {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(SocketAddr);
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Connected<IncomingStream<'_, PlainListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, PlainListener>) -> Self {
         Self(*stream.remote_addr())
     }
 }

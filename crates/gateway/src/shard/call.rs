@@ -151,7 +151,7 @@ impl Call {
         ctx: &mut Ctx<'_>,
     ) {
         if let Some(ip) = signalling {
-            self.bridge.signalling_source(stream.0, ip);
+            self.bridge.signalling_sources(stream.0, &[ip]);
         }
         self.bridge.connect_sip(stream.0, plan, ctx.now);
         self.pump(ctx);
@@ -237,6 +237,9 @@ impl Call {
             match port.socket.recv_from(ctx.buffer) {
                 Ok((length, from)) => {
                     let bytes = &ctx.buffer[..length];
+                    if length > media::MAX_DATAGRAM {
+                        Counts::add(&ctx.counts.oversize, 1);
+                    }
                     self.bridge.sip_datagram(kind, which, from, bytes, ctx.now);
                     self.pump(ctx);
                 }

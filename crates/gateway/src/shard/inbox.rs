@@ -43,6 +43,7 @@ pub(super) struct Counts {
     pub(super) from_browsers: AtomicU64,
     pub(super) unrouted: AtomicU64,
     pub(super) refused: AtomicU64,
+    pub(super) oversize: AtomicU64,
     pub(super) unsent: AtomicU64,
     pub(super) panics: AtomicU64,
     /// Browser legs of the calls here; only the shard's own thread writes it.
@@ -68,10 +69,12 @@ pub struct Figures {
     pub port_pairs_resting: usize,
     /// Datagrams that came to the browser sockets.
     pub from_browsers: u64,
-    /// Of these, such that name no leg: unknown source, or unknown ufrag.
+    /// Datagrams from browsers that name no leg: their source or their ufrag is unknown.
     pub unrouted: u64,
-    /// Of these, such that their leg did not accept.
+    /// Datagrams from browsers that their leg did not accept.
     pub refused: u64,
+    /// Datagrams of SIP peers that were larger than any packet of media.
+    pub oversize: u64,
     /// Datagrams the kernel did not take.
     pub unsent: u64,
     /// Panics, of one call's step or of a whole shard.
@@ -104,6 +107,7 @@ impl Figures {
         self.from_browsers += read(&counts.from_browsers);
         self.unrouted += read(&counts.unrouted);
         self.refused += read(&counts.refused);
+        self.oversize += read(&counts.oversize);
         self.unsent += read(&counts.unsent);
         self.panics += read(&counts.panics);
     }

@@ -35,8 +35,9 @@ const BATCHES_PER_TURN: usize = 8;
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 /// How soon the event channel is tried again when it was full.
 const FULL_CHANNEL: Duration = Duration::from_millis(5);
-/// A datagram longer than this is no media (RFC 8834: none needs fragmentation).
-const SIP_DATAGRAM: usize = 2048;
+/// Room for one byte more than the largest datagram of media: the kernel truncates what is longer,
+/// and a datagram that fills the buffer is known to be oversize.
+const SIP_BUFFER: usize = media::MAX_DATAGRAM + 1;
 
 /// What all shards share.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl Worker {
             events,
             taken: VecDeque::new(),
             batch: Batch::new(),
-            buffer: vec![0; SIP_DATAGRAM],
+            buffer: vec![0; SIP_BUFFER],
             browsers_ready: false,
             sip_ready: Vec::new(),
         })

@@ -17,10 +17,7 @@ use crate::streams::in_words;
 /// The largest UDP payload.
 const MAX_DATAGRAM: usize = 65_535;
 
-/// RFC 3261 §18.1.1: larger ones may be lost on the way, again and again.
-const LARGE: usize = 1300;
-
-/// Asked of the kernel: a burst of calls must not be lost.
+/// The receive buffer that is asked of the kernel, in bytes, so that a burst of calls is not lost.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// One socket for each address family.
@@ -29,7 +26,7 @@ pub(super) struct Datagrams {
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
 }
 
-/// A socket; of an IPv6 address for IPv6 alone.
+/// Opens a socket; one at an IPv6 address takes no IPv4.
 pub(super) fn open(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let domain = Domain::for_address(addr);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
@@ -43,7 +40,7 @@ pub(super) fn open(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
 }
 
 impl Datagrams {
-    /// Reads them from now on.
+    /// Takes the bound sockets and starts to read them.
     pub(super) fn start(bound: Vec<std::net::UdpSocket>, control: &Control) -> io::Result<Self> {
         let mut sockets = Vec::new();
         for socket in bound {
@@ -55,7 +52,11 @@ impl Datagrams {
         Ok(Self { sockets })
     }
 
-    /// Sends now or not at all: retransmission is the transaction's.
+    /// Sends a datagram now, or drops it: the transaction retransmits. That a large INVITE goes over TCP where possible is
+    /// decided by the user agent (`sip`, `ua/size.rs`).
+    ///
+    /// # Errors
+    /// Why the datagram cannot be sent, in words.
     pub(super) fn send(&self, hop: &Hop, bytes: &[u8]) -> Result<(), String> {
         let of_family = |(local, _): &&(SocketAddr, _)| local.is_ipv4() == hop.addr.is_ipv4();
         let Some((_, socket)) = self.sockets.iter().find(of_family) else {
@@ -65,13 +66,6 @@ impl Datagrams {
                 hop.addr
             ));
         };
-        if bytes.len() > LARGE && bytes.starts_with(b"INVITE ") {
-            tracing::warn!(
-                to = %hop.addr,
-                "an INVITE of {} bytes goes over UDP: some networks lose messages of that size; SIP over TCP helps",
-                bytes.len()
-            );
-        }
         match socket.try_send_to(bytes, hop.addr) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -83,7 +77,7 @@ impl Datagrams {
     }
 }
 
-/// Reads until the control loop is gone.
+/// Passes datagrams on to the control loop.
 async fn read(socket: Arc<UdpSocket>, local: SocketAddr, control: Control) {
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
@@ -99,7 +93,8 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, control: Control) {
                     .input(Input::Sip(sip::Input::Received { from, local, bytes }))
                     .await;
             }
-            // An ICMP error of an earlier send; nothing of ours is broken. Should it last, no spin.
+            // This reports an ICMP error of an earlier send; the socket still works. The pause keeps an error that
+            // lasts from becoming a busy loop.
             Err(error) => {
                 tracing::debug!(%error, "SIP socket");
                 tokio::time::sleep(Duration::from_millis(10)).await;

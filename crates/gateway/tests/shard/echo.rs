@@ -84,6 +84,13 @@ impl Echo {
         sent.expect("sent");
     }
 
+    /// Sends these bytes from its port for RTP or RTCP of audio.
+    pub(crate) fn say(&self, port: media::RtpOrRtcp, bytes: &[u8], gateway: SocketAddr) {
+        let index = usize::from(port == media::RtpOrRtcp::Rtcp);
+        let sent = self.sockets[index].send_to(bytes, gateway);
+        sent.expect("sent");
+    }
+
     pub(crate) fn remote(&self, kind: MediaKind) -> RemoteMedia {
         let at = match kind {
             MediaKind::Audio => 0,

@@ -27,6 +27,9 @@ const BROWSER_SILENT: Duration = Duration::from_millis(500);
 /// ... and so long after the SIP leg is connected, if the browser has not sent by then.
 const BROWSER_LATE: Duration = Duration::from_millis(200);
 
+/// What fits behind a header in the largest datagram.
+const MAX_PAYLOAD: usize = crate::MAX_DATAGRAM - crate::rtp::HEADER_BYTES;
+
 /// Length of a packet of silence, ms.
 const SILENCE_MS: u64 = 20;
 
@@ -316,13 +319,14 @@ impl Line {
         };
         let route = remote.outgoing(header.payload_type);
         let target = remote.latch.target();
-        let (Some(route), Some(to), true, false) =
-            (route, target, remote.sends(), packet.payload.is_empty())
-        else {
+        let fits = (1..=MAX_PAYLOAD).contains(&packet.payload.len());
+        let (Some(route), Some(to), true, true) = (route, target, remote.sends(), fits) else {
             let reason = if route.is_none() {
                 &mut self.counts.unknown_payload_type
             } else if packet.payload.is_empty() {
                 &mut self.counts.empty
+            } else if !fits {
+                &mut self.counts.oversize
             } else if !remote.sends() {
                 &mut self.counts.against_direction
             } else {

@@ -29,7 +29,8 @@ use self::line::Line;
 use self::remote::Remote;
 use self::stand_in::OurFormat;
 use self::strays::Stray;
-use crate::latch::Judgement;
+use crate::MAX_DATAGRAM;
+use crate::latch::{Datagram, Judgement};
 use crate::rebase::Numbering;
 use crate::rtp::{self, Reception, RtpPacket};
 use crate::settings::BridgeSettings;
@@ -126,8 +127,12 @@ pub struct LineCounters {
     pub silence: u64,
     /// Neither RTP nor RTCP.
     pub malformed: u64,
+    /// Larger than [`MAX_DATAGRAM`](crate::MAX_DATAGRAM), either direction.
+    pub oversize: u64,
     /// From a source that is not the peer's.
     pub foreign: u64,
+    /// From a source that may become the peer's. They are kept for the case that it does.
+    pub undecided: u64,
     /// From an early dialog that is not selected.
     pub other_stream: u64,
     /// With a payload type nobody negotiated, either direction.
@@ -200,7 +205,7 @@ struct Stream {
     remotes: [Option<Remote>; 2],
     /// What stands in for the peer's video while there is none.
     stand_in: Option<OurFormat>,
-    signalling: Option<IpAddr>,
+    signalling: Vec<IpAddr>,
 }
 
 const KINDS: [MediaKind; 2] = [MediaKind::Audio, MediaKind::Video];
@@ -228,13 +233,13 @@ impl Bridge {
         }
     }
 
-    /// The IP the SIP signalling of a stream comes from: media from there is believed too
+    /// The IPs of a stream's signalling, best first: media from there is believed too
     /// (`symmetric_rtp=auto`). Best said before [`Bridge::connect_sip`].
-    pub fn signalling_source(&mut self, stream: u32, ip: IpAddr) {
+    pub fn signalling_sources(&mut self, stream: u32, ips: &[IpAddr]) {
         let stream = self.streams.entry(stream).or_default();
-        stream.signalling = Some(ip);
+        stream.signalling = ips.to_vec();
         for remote in stream.remotes.iter_mut().flatten() {
-            remote.latch.set_signalling(ip);
+            remote.latch.set_signalling(ips);
         }
     }
 
@@ -256,7 +261,9 @@ impl Bridge {
             // A peer that has no video for this line is none, whatever it had before.
             *slot = media
                 .filter(|media| !media.routes.is_empty())
-                .and_then(|media| Remote::new(media, before, &self.settings, entry.signalling));
+                .and_then(|media| {
+                    Remote::new(media, before, &self.settings, &entry.signalling, now)
+                });
         }
         if first {
             self.selected = Some(stream);
@@ -484,6 +491,11 @@ impl Bridge {
         at: Instant,
     ) {
         let line = &mut self.lines[index(kind)];
+        // Before anything reads it: an oversize datagram teaches nothing and is not kept.
+        if bytes.len() > MAX_DATAGRAM {
+            line.counts.oversize += 1;
+            return;
+        }
         if rtp::is_rtcp(bytes) {
             if let Some(remote) = self
                 .selected
@@ -512,9 +524,15 @@ impl Bridge {
             line.strays.push(from, at, &mut stray);
             return;
         };
+        let mut packet = Datagram {
+            from,
+            header: &header,
+            negotiated: false,
+            bytes,
+        };
         if let Some(other) = other_owner(&mut self.streams, selected, index(kind), from) {
-            let negotiated = other.incoming(header.payload_type).is_some();
-            other.latch.judge(from, &header, negotiated, at);
+            packet.negotiated = other.incoming(header.payload_type).is_some();
+            other.latch.judge(&packet, at);
             line.counts.other_stream += 1;
             line.strays.push(from, at, &mut stray);
             return;
@@ -527,24 +545,32 @@ impl Bridge {
             line.strays.push(from, at, &mut stray);
             return;
         };
-        let negotiated = remote.incoming(header.payload_type).is_some();
-        match remote.latch.judge(from, &header, negotiated, at) {
+        packet.negotiated = remote.incoming(header.payload_type).is_some();
+        let (browser, outputs) = (self.browser, &mut self.outputs);
+        match remote.latch.judge(&packet, at) {
             Judgement::Accepted => {}
-            Judgement::Moved => line.counts.moves += 1,
+            Judgement::Moved(kept) => {
+                line.counts.moves += 1;
+                // They are heard now, and no later plan shall explain them again.
+                line.strays.forget(from);
+                for (at, bytes) in &kept {
+                    if let Ok((header, payload)) = rtp::parse(bytes) {
+                        line.sip_packet(remote, &header, payload, browser, outputs, *at);
+                    }
+                }
+            }
+            Judgement::Undecided => {
+                line.counts.undecided += 1;
+                line.strays.push(from, at, &mut stray);
+                return;
+            }
             Judgement::Refused => {
                 line.counts.foreign += 1;
                 line.strays.push(from, at, &mut stray);
                 return;
             }
         }
-        line.sip_packet(
-            remote,
-            &header,
-            payload,
-            self.browser,
-            &mut self.outputs,
-            at,
-        );
+        line.sip_packet(remote, &header, payload, browser, outputs, at);
     }
 
     fn ask_for_key_frames(&mut self, now: Instant) {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use sdp::{Encoding, Feedback, MediaKind, MediaPlan, Route};
 
@@ -30,26 +31,30 @@ impl Remote {
         media: &MediaPlan,
         before: Option<Remote>,
         settings: &BridgeSettings,
-        signalling: Option<IpAddr>,
+        signalling: &[IpAddr],
+        now: Instant,
     ) -> Option<Self> {
         let (latch, rtcp, rtcp_mux, feedback) = match (&media.remote, before) {
             // Held by address 0.0.0.0: nothing to send to, and the peer is still who it was.
             (None, Some(before)) => (before.latch, before.rtcp, before.rtcp_mux, before.feedback),
             (None, None) => return None,
-            (Some(at), Some(before)) if before.latch.sdp() == canonical(at.rtp) => {
-                (before.latch, before.rtcp, at.rtcp_mux, at.feedback)
+            (Some(at), before) => {
+                let before = before.filter(|before| before.latch.sdp() == canonical(at.rtp));
+                let (latch, rtcp) = match before {
+                    Some(mut before) => {
+                        before.latch.sdp_again(now);
+                        (before.latch, Some(before.rtcp))
+                    }
+                    None => {
+                        let (mode, here) = (settings.symmetric_rtp, Arc::clone(&settings.here));
+                        (Latch::new(mode, at.rtp, signalling, here, now), None)
+                    }
+                };
+                let rtcp = rtcp
+                    .filter(|rtcp| rtcp.sdp() == canonical(at.rtcp))
+                    .unwrap_or_else(|| RtcpLatch::new(at.rtcp));
+                (latch, rtcp, at.rtcp_mux, at.feedback)
             }
-            (Some(at), _) => (
-                Latch::new(
-                    settings.symmetric_rtp,
-                    at.rtp,
-                    signalling,
-                    Arc::clone(&settings.here),
-                ),
-                RtcpLatch::new(at.rtcp),
-                at.rtcp_mux,
-                at.feedback,
-            ),
         };
         Some(Self {
             kind: media.kind,

@@ -75,6 +75,13 @@ impl Strays {
         }
     }
 
+    /// Drops what came from one source.
+    pub(super) fn forget(&mut self, from: SocketAddr) {
+        if self.per_source.remove(&from).is_some() {
+            self.packets.retain(|stray| stray.from != from);
+        }
+    }
+
     /// Everything, in the order it came.
     pub(super) fn take(&mut self) -> VecDeque<Stray> {
         self.per_source.clear();

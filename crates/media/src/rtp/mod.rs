@@ -4,6 +4,6 @@ mod packet;
 mod receiver;
 mod sender;
 
-pub use packet::{Header, RtpPacket, is_rtcp, parse};
+pub use packet::{HEADER_BYTES, Header, RtpPacket, is_rtcp, parse};
 pub use receiver::{Receiver, Reception};
 pub use sender::Sender;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::Error;
 
-/// Bytes of the fixed header.
-const FIXED: usize = 12;
+/// Length of the fixed header in bytes; we write no other part of a header.
+pub const HEADER_BYTES: usize = 12;
 
 /// The fields of the fixed header that somebody here reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl RtpPacket {
 impl Header {
     /// The datagram of this header and `payload`: no CSRC, no extension, no padding.
     pub fn with_payload(&self, payload: &[u8]) -> Bytes {
-        let mut out = Vec::with_capacity(FIXED + payload.len());
+        let mut out = Vec::with_capacity(HEADER_BYTES + payload.len());
         out.push(0x80);
         out.push(u8::from(self.marker) << 7 | (self.payload_type & 0x7f));
         out.extend_from_slice(&self.sequence.to_be_bytes());
@@ -89,7 +89,9 @@ impl Header {
 
 /// Reads a datagram: its header, and its payload without CSRCs, extension and padding.
 pub fn parse(bytes: &[u8]) -> Result<(Header, &[u8]), Error> {
-    let (fixed, mut rest) = bytes.split_first_chunk::<FIXED>().ok_or(Error::TooShort)?;
+    let (fixed, mut rest) = bytes
+        .split_first_chunk::<HEADER_BYTES>()
+        .ok_or(Error::TooShort)?;
     if fixed[0] >> 6 != 2 {
         return Err(Error::Version);
     }

@@ -1,7 +1,7 @@
 //! Plans a call whose SIP side answers our first offer: an outgoing call, or one whose INVITE had no
 //! SDP.
 
-use super::routes::{agreed, answering, by_their_own_number, join_sent, single_units};
+use super::routes::{agreed, answered_as, answering, by_their_own_number, join_sent, single_units};
 use crate::description::{Description, Media, PTIME_MS};
 use crate::fmtp::{h264::H264, opus, telephone_event, vp8};
 use crate::format::{Encoding, Format, MediaKind};
@@ -97,12 +97,7 @@ fn plan_media(
     theirs: &Media,
     leg: BrowserLeg,
 ) -> Result<MediaPlan, PlanError> {
-    if !theirs.is_plain_rtp() {
-        let proto = &theirs.proto;
-        return Err(PlanError::Unusable(format!(
-            "The SIP side answered {kind} with {proto}, but RTP/AVP was offered."
-        )));
-    }
+    answered_as(kind, theirs)?;
     let sip: Vec<SipFormat> = theirs
         .formats
         .iter()

@@ -3,7 +3,7 @@
 use crate::description::{Description, Media};
 use crate::format::{Encoding, Format, MediaKind};
 use crate::pairing::{SipFormat, join, pair};
-use crate::plan::Route;
+use crate::plan::{PlanError, Route};
 
 /// The m-line that answers ours: the one in the same place (RFC 3264 §6), else the first of its kind,
 /// since some devices leave refused lines out.
@@ -13,6 +13,17 @@ pub(crate) fn answering(answer: &Description, kind: MediaKind, place: usize) -> 
         .get(place)
         .filter(|media| media.kind == Some(kind));
     in_place.or_else(|| answer.media.iter().find(|media| media.kind == Some(kind)))
+}
+
+/// Whether an answer took the profile that we offered.
+pub(crate) fn answered_as(kind: MediaKind, theirs: &Media) -> Result<(), PlanError> {
+    if theirs.is_plain_rtp() {
+        return Ok(());
+    }
+    let proto = &theirs.proto;
+    Err(PlanError::Unusable(format!(
+        "The SIP side answered {kind} with {proto}, but RTP/AVP was offered."
+    )))
 }
 
 /// A format of an answer with the number under which we offered it; `None` if we did not offer it.

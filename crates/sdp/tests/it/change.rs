@@ -411,7 +411,7 @@ fn an_answer_that_takes_what_nobody_can_carry_is_an_error() {
         ("m=audio 0 RTP/AVP 0", "The SIP side refused audio."),
         (
             "m=audio 4000 RTP/SAVP 0",
-            "The SIP side offers audio as RTP/SAVP, but only RTP/AVP and RTP/AVPF are spoken here.",
+            "The SIP side answered audio with RTP/SAVP, but RTP/AVP was offered.",
         ),
         (
             "m=audio 4000 RTP/AVP 18",
@@ -574,4 +574,60 @@ fn the_plan_of_a_later_answer_in_full() {
     );
     let ours: &Description = same.ours();
     assert_eq!(ours.media[0].formats.len(), 3);
+}
+
+#[test]
+fn numbers_of_all_our_descriptions_are_remembered() {
+    let call = incoming(PCMU, BROWSER);
+    let renumbered = answered(&call, &PCMU.replace("101", "97"));
+    let plain = answered(&renumbered, "m=audio 4000 RTP/AVP 0");
+    let music = "m=audio 4000 RTP/AVP 97\na=rtpmap:97 opus/48000/2\na=sendonly";
+    let text = m_lines(&answered(&plain, music));
+    assert!(text.starts_with("m=audio 31002 RTP/AVP 96\r\n"), "{text}");
+    // Two formats that both need a number of their own get two.
+    let swapped =
+        "m=audio 4000 RTP/AVP 101 0\na=rtpmap:101 PCMA/8000\na=rtpmap:0 telephone-event/8000";
+    let text = m_lines(&answered(&call, swapped));
+    assert!(
+        text.starts_with("m=audio 31002 RTP/AVP 96 97\r\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn digits_that_the_browser_was_not_told_are_not_offered_again() {
+    let call = outgoing(BROWSER, "m=audio 4000 RTP/AVP 0");
+    assert!(m_lines(&call).contains("telephone-event"));
+    let text = m_lines(&call.offer(true));
+    assert!(text.starts_with("m=audio 31002 RTP/AVP 8 0\r\n"), "{text}");
+}
+
+#[test]
+fn a_call_of_video_alone() {
+    let head = &BROWSER[..BROWSER.find("m=audio").unwrap()];
+    let browser = format!("{head}{BROWSER_VIDEO}");
+    let video = "m=video 4002 RTP/AVP 96\na=rtpmap:96 VP8/90000";
+    let call = outgoing(&browser, video);
+    let text = "The SIP side's new offer has no video: it has video refused.";
+    assert_eq!(refused(&call, "m=video 0 RTP/AVP 96").text(), text);
+    let refusal = parsed(&sip("m=video 0 RTP/AVP 96"));
+    let error = call.offer(false).answered(&refusal).unwrap_err();
+    assert_eq!(error.text(), "The SIP side refused video.");
+    let moved = answered(&call, &video.replace("4002", "4012"));
+    assert_eq!(ports(&moved), [("video".into(), 31004)]);
+    for (direction, held) in [("inactive", true), ("sendonly", false), ("recvonly", false)] {
+        let call = answered(&call, &format!("{video}\na={direction}"));
+        assert_eq!(call.plan().held_by_peer(), held, "{direction}");
+    }
+}
+
+#[test]
+fn a_line_that_we_did_not_offer_is_not_taken() {
+    let call = outgoing(
+        &audio_and_video(),
+        "m=audio 4000 RTP/AVP 0\nm=video 0 RTP/AVP 96",
+    );
+    let answer = parsed(&sip(WITH_VIDEO));
+    let changed = call.offer(true).answered(&answer).unwrap();
+    assert!(!changed.plan().media[1].is_live());
 }

@@ -4,11 +4,13 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use sdp::{
-    BrowserMedia, CodecSettings, CodecToken, Description, Encoding, MediaKind, Plan, answer_to_sip,
-    formats_for_browser, late_offer, offer_to_sip, plan_incoming, plan_late, plan_outgoing,
+    Agreement, BrowserMedia, CodecSettings, CodecToken, Description, Encoding, MediaKind, Plan,
+    answer_to_sip, formats_for_browser, late_offer, offer_to_sip, plan_incoming, plan_late,
+    plan_outgoing,
 };
 
-use crate::samples::{ALL, local, origin, parsed};
+use crate::agreed::{BROWSER, BROWSER_VIDEO, incoming, outgoing};
+use crate::samples::{ALL, CHROMIUM_AV, local, origin, parsed};
 
 const ROUNDS: usize = 600;
 
@@ -203,6 +205,47 @@ fn use_it(text: &str, samples: &[Description], rng: &mut ChaCha20Rng) -> Option<
     Some(())
 }
 
+/// What a call in progress does with a description that someone sent, as an offer and as an answer.
+fn change_with_it(call: &Agreement, text: &str) {
+    let Ok(theirs) = Description::parse(text) else {
+        return;
+    };
+    for held in [false, true] {
+        if let Ok(changed) = call.answer(&theirs, held) {
+            ours_is_sound(changed.ours());
+            assert_eq!(changed.ours().media.len(), theirs.media.len(), "{text}");
+            for (ours, theirs) in changed.ours().media.iter().zip(&theirs.media) {
+                assert!(ours.rejected() || !theirs.rejected(), "{text}");
+                let legal = ours.direction.and(theirs.direction.reversed()) == ours.direction;
+                assert!(ours.rejected() || legal, "{text}");
+            }
+            ours_is_sound(changed.offer(held).ours());
+            ours_is_sound(changed.late_offer(held).ours());
+            let changes = changed.plan().changes_since(call.plan());
+            assert!(changes.iter().all(|change| !change.is_empty()), "{text}");
+        }
+        for offer in [call.offer(held), call.late_offer(held)] {
+            if let Ok(changed) = offer.answered(&theirs) {
+                assert_eq!(changed.ours(), offer.ours());
+                assert!(changed.plan().media[0].is_live(), "{text}");
+            }
+        }
+    }
+}
+
+fn calls() -> Vec<Agreement> {
+    let browser = format!("{BROWSER}{BROWSER_VIDEO}");
+    let media = "m=audio 4000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\nm=video 4002 RTP/AVP 96\na=rtpmap:96 VP8/90000";
+    vec![
+        outgoing(
+            CHROMIUM_AV,
+            "m=audio 4000 RTP/AVP 111\na=rtpmap:111 opus/48000/2",
+        ),
+        outgoing(&browser, media),
+        incoming(media, &browser),
+    ]
+}
+
 fn samples() -> Vec<Description> {
     ALL.iter().map(|(_, text)| parsed(text)).collect()
 }
@@ -296,16 +339,18 @@ fn the_samples_hold() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     for (name, text) in ALL {
         assert_eq!(use_it(text, &samples(), &mut rng), Some(()), "{name}");
+        calls().iter().for_each(|call| change_with_it(call, text));
     }
 }
 
 #[test]
 fn damage_never_panics_and_what_is_read_holds() {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
-    let (mut read, samples) = (0, samples());
+    let (mut read, samples, calls) = (0, samples(), calls());
     for _ in 0..ROUNDS {
         let text = damaged(&mut rng);
         read += usize::from(use_it(&text, &samples, &mut rng).is_some());
+        calls.iter().for_each(|call| change_with_it(call, &text));
     }
     // The damage is not so great that nothing would be tested.
     assert!(

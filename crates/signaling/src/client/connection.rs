@@ -1,4 +1,4 @@
-//! `connection`: who the page is, and the SIP account it wants; or the token of a session that lives.
+//! `connection`: who the page is and the SIP account it wants, or the token of a session.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -39,7 +39,7 @@ pub struct Connection {
     pub sip_register_required: Option<bool>,
     /// `sipVisibleName`: display name of the account.
     pub sip_visible_name: Option<String>,
-    /// `sipContactParams`: parameters for the Contact of REGISTER.
+    /// `sipContactParams`: parameters for the Contact of REGISTER. They are read and have no effect.
     pub sip_contact_params: Option<String>,
     /// `features`: our extensions the page asks for. See [`crate::Feature`].
     pub features: Vec<String>,

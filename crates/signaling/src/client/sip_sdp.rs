@@ -1,4 +1,4 @@
-//! `sipSDP`: lines a page adds to the session part of the SDP we send (after `c=`, before `t=`).
+//! `sipSDP`: lines a page adds to the session part of the SDP we send (`b=` before `t=`, `a=` after).
 //!
 //! A page may set bandwidth and attributes. It may not set what names addresses, keys or the shape
 //! of the description: those are ours.

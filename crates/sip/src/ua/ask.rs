@@ -13,6 +13,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Ua;
+use super::auth::{Auth, When};
 use super::capabilities::{allow, supported_in_dialog};
 use super::client_transactions::{Failure, User};
 use super::events::Event;
@@ -61,6 +62,8 @@ pub(crate) struct Ask {
     pub(crate) headers: Vec<(HeaderName, String)>,
     /// Content-Type and body.
     pub(crate) content: Option<(String, Bytes)>,
+    /// The challenges that it answers; `None` before it is sent for the first time.
+    auth: Option<Auth>,
 }
 
 impl Ask {
@@ -69,6 +72,7 @@ impl Ask {
             verb,
             headers: Vec::new(),
             content: None,
+            auth: None,
         }
     }
 
@@ -106,7 +110,7 @@ impl Ua {
         id: InviteId,
         remote_tag: &str,
         hop: &Hop,
-        ask: Ask,
+        mut ask: Ask,
         now: Instant,
     ) {
         let patience = self.config.timers.life();
@@ -136,9 +140,14 @@ impl Ua {
             request.headers.push(HeaderName::ContentType, content_type);
             request.body = body.clone();
         }
-        usage
-            .auth
-            .authorize(&mut request, &call.credentials.account, &mut self.rng);
+        // Known nonces are used again with the next count.
+        let auth = ask.auth.get_or_insert_with(|| {
+            let mut known = usage.auth.clone();
+            known.begin();
+            known
+        });
+        call.credentials
+            .authorize(auth, &mut request, hop, &mut self.rng);
         let user = User::InDialog(id, remote_tag.to_owned());
         match self.start_client(request, hop, user, patience, now) {
             Some(transaction) => {
@@ -173,7 +182,7 @@ impl Ua {
         else {
             return;
         };
-        let (ask, cseq) = (sent.ask.clone(), sent.cseq);
+        let (mut ask, cseq) = (sent.ask.clone(), sent.cseq);
         if response.status < 200 {
             if ask.verb == Verb::ReInvite {
                 self.re_invite_proceeds(id, remote_tag, transaction, now);
@@ -187,7 +196,7 @@ impl Ua {
             return;
         }
         if matches!(response.status, 401 | 407)
-            && self.answer_challenge(id, remote_tag, transaction, response)
+            && self.answer_challenge(id, remote_tag, transaction, &mut ask, response)
         {
             return self.ask(id, remote_tag, ask, now);
         }
@@ -210,6 +219,7 @@ impl Ua {
         id: InviteId,
         remote_tag: &str,
         transaction: TransactionId,
+        ask: &mut Ask,
         challenge: &Response,
     ) -> bool {
         let Some(hop) = self
@@ -219,10 +229,19 @@ impl Ua {
         else {
             return false;
         };
-        self.may_answer_in_dialog(id, challenge, &hop)
-            && self
-                .usage(id, remote_tag)
-                .is_some_and(|usage| usage.auth.challenged(challenge).is_ok())
+        let Some(call) = self.calls.get_mut(&id) else {
+            return false;
+        };
+        let auth = ask.auth.get_or_insert_default();
+        let verdict = call
+            .credentials
+            .challenged(auth, challenge, &hop, When::InDialog);
+        if verdict.is_ok()
+            && let Some(usage) = call.usages.get_mut(remote_tag)
+        {
+            usage.auth = auth.clone();
+        }
+        verdict.is_ok()
     }
 
     /// No answer will come to one of our requests in a dialog.

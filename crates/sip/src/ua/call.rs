@@ -119,6 +119,8 @@ pub(crate) struct Attempt {
     pub(crate) invite: Request,
     /// A 1xx has come: CANCEL is allowed.
     pub(crate) provisional: bool,
+    /// A 101-199 has come: a challenge after it may be the callee's.
+    pub(crate) progressed: bool,
     pub(crate) cancel: Cancel,
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Ua;
-use super::auth::{Auth, Credentials, Refusal};
+use super::auth::{Auth, Credentials, When};
 use super::call::{Attempt, Call, Cancel, Direction, Outgoing, Phase, sdp_in};
 use super::client_transactions::{Failure, User};
 use super::events::Event;
@@ -75,6 +75,11 @@ impl Ua {
         let id = InviteId(self.fresh_id());
         let call_id = self.random_hex(128);
         let local_tag = self.random_hex(64);
+        let registered = self
+            .registrations
+            .values()
+            .find(|r| r.is_of(&invite.account));
+        let realms = registered.map(|r| r.realms.clone()).unwrap_or_default();
         let token = self.random_hex(128);
         let (template, problem) = invite_template(remote_target, &invite, &call_id, &local_tag);
         let target = invite.account.next_hop.clone();
@@ -84,7 +89,10 @@ impl Ua {
             local_tag: local_tag.clone(),
             token,
             peer: name_of(&invite.callee),
-            credentials: Credentials::new(invite.account, Vec::new()),
+            credentials: Credentials {
+                realms,
+                ..Credentials::new(invite.account, Vec::new())
+            },
             next_hop: Some(target.clone()),
             usages: BTreeMap::new(),
             main: None,
@@ -196,14 +204,17 @@ impl Ua {
             return;
         };
         let contact = self.contact(&call.token, hop);
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let Direction::Out(out) = &call.side else {
+            return;
+        };
+        let timer = self.timer_request(out.min_se_s);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let account = call.credentials.account.clone();
-        let Some(out) = call.outgoing() else { return };
-        let min_se_s = out.min_se_s;
-        let timer = self.timer_request(min_se_s);
-        let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
+        let Direction::Out(out) = &mut call.side else {
             return;
         };
         out.cseq += 1;
@@ -219,7 +230,8 @@ impl Ua {
             },
         );
         request.headers.push(HeaderName::Contact, contact);
-        out.auth.authorize(&mut request, &account, &mut self.rng);
+        call.credentials
+            .authorize(&out.auth, &mut request, hop, &mut self.rng);
         let patience = self.config.timers.life();
         let Some(transaction) = self.start_client(request, hop, User::Invite(id), patience, now)
         else {
@@ -233,6 +245,7 @@ impl Ua {
             hop: hop.clone(),
             invite,
             provisional: false,
+            progressed: false,
             cancel: Cancel::Unwanted,
         };
         if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) {
@@ -280,6 +293,7 @@ impl Ua {
             return;
         };
         attempt.provisional |= response.status < 200;
+        attempt.progressed |= (101..200).contains(&response.status);
         let attempt = attempt.clone();
         if current {
             self.tcp_answered(id);
@@ -293,7 +307,7 @@ impl Ua {
                 self.picked_up(id, &attempt, response, now);
             }
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 401 | 407) if current => {
-                self.invite_challenged(id, &attempt.hop, response, now);
+                self.invite_challenged(id, &attempt, response, now);
             }
             // RFC 4028 section 7.3: the INVITE is sent again with the interval that the 422 names.
             (Phase::Calling | Phase::Proceeding | Phase::Ringing, 422)
@@ -485,24 +499,33 @@ impl Ua {
         self.say_bye(id, &remote_tag, reason, now);
     }
 
-    fn invite_challenged(&mut self, id: InviteId, hop: &Hop, response: &Response, now: Instant) {
+    fn invite_challenged(
+        &mut self,
+        id: InviteId,
+        attempt: &Attempt,
+        response: &Response,
+        now: Instant,
+    ) {
+        let hop = &attempt.hop;
         let deadline = now + self.config.timers.life();
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let (stage, login) = (call.stage(), call.credentials.account.auth_user.clone());
-        let for_us = call.credentials.covers(hop);
-        let Some(out) = call.outgoing() else { return };
-        let verdict = if for_us {
-            out.auth.challenged(response)
-        } else {
-            Err(Refusal::NotOurs)
+        let Direction::Out(out) = &mut call.side else {
+            return;
         };
+        let when = When::outside(attempt.progressed, self.config.auth_after_progress);
+        let verdict = call
+            .credentials
+            .challenged(&mut out.auth, response, hop, when);
         match verdict {
-            Ok(realms) => {
+            Ok(()) => {
+                let Some(out) = call.outgoing() else { return };
                 out.deadline = Some(deadline);
-                call.credentials.realms.extend(realms);
-                self.attempt(id, hop, now);
+                // The credentials may have made it too large for a datagram.
+                let hop = self.fitting(id, hop.clone(), now);
+                self.attempt(id, &hop, now);
             }
             Err(refusal) => {
                 let server = self.server_name(id);

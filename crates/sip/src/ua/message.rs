@@ -12,7 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Ua;
-use super::auth::{Auth, Credentials};
+use super::auth::{Auth, Credentials, When};
 use super::call_out::unreachable_server;
 use super::client_transactions::{Failure, User};
 use super::events::Event;
@@ -78,8 +78,13 @@ impl Ua {
             headers,
             body,
         };
+        let registered = self.registrations.values().find(|r| r.is_of(&account));
+        let realms = registered.map(|r| r.realms.clone()).unwrap_or_default();
         let message = OwnMessage {
-            credentials: Credentials::new(account, Vec::new()),
+            credentials: Credentials {
+                realms,
+                ..Credentials::new(account, Vec::new())
+            },
             template,
             peer: name_of(&to),
             cseq: 0,
@@ -148,8 +153,8 @@ impl Ua {
         };
         request.headers.push(HeaderName::CSeq, cseq);
         message
-            .auth
-            .authorize(&mut request, &message.credentials.account, &mut self.rng);
+            .credentials
+            .authorize(&message.auth, &mut request, &hop, &mut self.rng);
         // All targets together may take as long as one alone.
         let patience = life / u32::try_from(message.credentials.hops.len().max(1)).unwrap_or(1);
         if self
@@ -170,8 +175,12 @@ impl Ua {
             401 | 407 => {
                 let server = message.credentials.account.next_hop.to_string();
                 let login = message.credentials.account.auth_user.clone();
-                match message.auth.challenged(response) {
-                    Ok(_) => self.send_message(id, now),
+                let Some(hop) = message.hop.clone() else {
+                    return;
+                };
+                let (auth, credentials) = (&mut message.auth, &mut message.credentials);
+                match credentials.challenged(auth, response, &hop, When::Outside) {
+                    Ok(()) => self.send_message(id, now),
                     Err(refusal) => {
                         let text = refusal.sentence(&login, &server, "MESSAGE", response.status);
                         let cause = Cause::new(response.status, Stage::Call, Side::Sip, text);

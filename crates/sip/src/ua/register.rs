@@ -7,11 +7,11 @@
 //!  unregister(): REGISTER with Expires 0 ─► Leaving ─ any end ─► gone
 //! ```
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Ua;
-use super::auth::Auth;
+use super::auth::{Auth, Realms, When};
 use super::call_out::unreachable_server;
 use super::capabilities::allow;
 use super::client_transactions::{Failure, User};
@@ -70,8 +70,8 @@ pub(crate) struct Registration {
     left: VecDeque<Hop>,
     /// The one in use.
     pub(crate) hop: Option<Hop>,
-    /// Realms the next hop has asked for.
-    pub(crate) realms: BTreeSet<String>,
+    /// What the next hop has asked for.
+    pub(crate) realms: Realms,
     auth: Auth,
     transaction: Option<TransactionId>,
     /// It has been registered before: failures are retried.
@@ -116,7 +116,7 @@ impl Ua {
             hops: Vec::new(),
             left: VecDeque::new(),
             hop: None,
-            realms: BTreeSet::new(),
+            realms: Realms::default(),
             auth: Auth::default(),
             transaction: None,
             established: false,
@@ -238,9 +238,12 @@ impl Ua {
             let cause = Cause::new(400, Stage::Input, Side::Browser, text);
             return self.registration_failed(id, cause, None, now);
         };
-        registration
-            .auth
-            .authorize(&mut request, &registration.account, &mut self.rng);
+        registration.auth.authorize(
+            &mut request,
+            &registration.account,
+            &mut registration.realms,
+            &mut self.rng,
+        );
         // All targets together may take as long as one alone.
         let patience = life / u32::try_from(registration.hops.len().max(1)).unwrap_or(1);
         match self.start_client(request, &hop, User::Register(id), patience, now) {
@@ -327,9 +330,12 @@ impl Ua {
         let Some(registration) = self.registrations.get_mut(&id) else {
             return;
         };
-        match registration.auth.challenged(response) {
-            Ok(realms) => {
-                registration.realms.extend(realms);
+        let verdict =
+            registration
+                .auth
+                .challenged(response, When::Outside, &mut registration.realms);
+        match verdict {
+            Ok(()) => {
                 if registration.leaving && registration.state == State::Registering {
                     return self.remove_binding(id, now);
                 }

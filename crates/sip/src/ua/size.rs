@@ -1,4 +1,6 @@
-//! An INVITE too large for a datagram goes over TCP (RFC 3261 section 18.1.1; known problem K4).
+//! An INVITE that is too large for a datagram goes over TCP (RFC 3261 section 18.1.1; known problem K4).
+//!
+//! The rule is applied to every INVITE of a call, and so again after a challenge: credentials make it larger.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +16,17 @@ const LARGE: usize = 1300;
 /// What Via, CSeq, Contact and User-Agent add to the template, in bytes.
 const OWN_HEADERS: usize = 280;
 
-/// What one answered challenge adds, in bytes.
-const CREDENTIALS: usize = 300;
-
-/// A firewall that swallows the connection must not cost the call: then it is UDP after all.
+/// How long TCP is tried before UDP: a firewall that swallows the connection must not cost the call.
 pub(crate) const TCP_PATIENCE: Duration = Duration::from_secs(4);
 
-/// How long a server that takes no TCP is remembered.
+/// How long it is remembered that a server takes no TCP.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 impl Ua {
-    /// The hop itself, or TCP to the same place, with the hop itself to fall back on: 18.1.1: "if the attempt to establish
-    /// the connection generates either an ICMP Protocol Not Supported, or results in a TCP reset, the element SHOULD retry
-    /// the request, using UDP." Where the user or DNS has named a transport it is used.
+    /// Where the next INVITE of a call goes: `hop`, or TCP to the same address if the INVITE is large. Then `hop` is what
+    /// the call falls back on. 18.1.1: "if the attempt to establish the connection generates either an ICMP Protocol Not
+    /// Supported, or results in a TCP reset, the element SHOULD retry the request, using UDP." A transport that the user
+    /// or DNS has named is used in any case.
     pub(crate) fn fitting(&mut self, id: InviteId, hop: Hop, now: Instant) -> Hop {
         let tcp = Hop {
             transport: Transport::Tcp,
@@ -54,7 +54,7 @@ impl Ua {
         tcp
     }
 
-    /// TCP brought an answer: no falling back.
+    /// An answer has come over TCP, so that there is nothing to fall back on.
     pub(crate) fn tcp_answered(&mut self, id: InviteId) {
         if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing)
             && let Some(fallback) = out.fallback.take()
@@ -63,7 +63,7 @@ impl Ua {
         }
     }
 
-    /// TCP brought nothing: this server has none.
+    /// TCP has failed, so that this server is taken to have none for a while.
     pub(crate) fn tcp_failed(&mut self, id: InviteId, now: Instant) {
         if let Some(fallback) = self
             .calls
@@ -75,7 +75,8 @@ impl Ua {
         }
     }
 
-    /// A warning for a call whose INVITE may have been lost for its size.
+    /// A sentence for the cause of a call that was not answered, if its INVITE may have been lost for its size; else an
+    /// empty text.
     pub(crate) fn size_warning(&self, id: InviteId) -> String {
         let Some(call) = self.calls.get(&id) else {
             return String::new();
@@ -95,11 +96,12 @@ impl Ua {
     }
 }
 
-/// About how large its next INVITE is.
+/// About how many bytes the next INVITE of a call has.
 fn invite_bytes(call: &Call) -> usize {
     match &call.side {
         Direction::Out(out) => {
-            let credentials = out.auth.answered() * CREDENTIALS;
+            let account = &call.credentials.account;
+            let credentials = out.auth.bytes(&out.template, account);
             out.template.to_bytes().len() + OWN_HEADERS + credentials
         }
         Direction::In(_) => 0,

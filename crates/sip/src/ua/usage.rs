@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::Ua;
 use super::ask::{Ask, Sent, Verb};
 use super::auth::Auth;
-use super::call::Phase;
+use super::call::{Direction, Phase};
 use super::look_up::Seeker;
 use super::modify::Offers;
 use super::prack::{Provisionals, ReliableSeen};
@@ -42,6 +42,7 @@ pub(crate) struct DialogUsage {
     /// Requests whose transactions live.
     pub(crate) in_flight: BTreeMap<TransactionId, Sent>,
     pub(crate) bye: Bye,
+    /// The challenges that the latest request in it answers.
     pub(crate) auth: Auth,
     pub(crate) offers: Offers,
     pub(crate) timer: SessionTimer,
@@ -172,6 +173,9 @@ impl Ua {
         usage.dialog.confirm(invite, response);
         usage.confirmed = true;
         usage.peer.learn(&response.headers);
+        if let Direction::Out(out) = &call.side {
+            usage.auth = out.auth.clone();
+        }
         usage.path = if lost {
             Path::Known(via.clone())
         } else {

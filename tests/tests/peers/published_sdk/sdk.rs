@@ -6,7 +6,7 @@ use tests::folder::{Folder, case};
 use tests::page::PhonePage;
 use tests::published_sdk::{Sample, press_switch};
 
-use crate::line::{Line, PHONE, SOON};
+use super::line::{Line, PHONE, SOON};
 
 /// Keeps the frames that the page sends from now on.
 const KEEP_FRAMES: &str = "

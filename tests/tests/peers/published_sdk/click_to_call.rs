@@ -12,7 +12,7 @@ use tests::published_sdk::{ClickToCall, PublishedSdk, said};
 use tests::relay::Relay;
 use tests::ringdown::Ringdown;
 
-use crate::line::{Line, PAGE, PHONE, SOON};
+use super::line::{Line, PAGE, PHONE, SOON};
 
 /// The page has no switch for its microphone: what the SDK's own `muteAudio` does.
 const MUTE: &str = "document.querySelector('#localDisplay video, #localDisplay audio').srcObject.getAudioTracks()[0].enabled = false";

@@ -4,7 +4,7 @@ use anyhow::Result;
 use tests::folder::{Folder, case};
 use tests::published_sdk::{Sample, said};
 
-use crate::line::Line;
+use super::line::Line;
 
 /// Four calls: each direction, each end. In the first of each direction both are heard (and seen).
 fn calls_and_is_called(folder: &Folder, sample: Sample) -> Result<()> {

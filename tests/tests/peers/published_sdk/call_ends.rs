@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tests::folder::{Folder, case};
 use tests::published_sdk::Sample;
 
-use crate::line::{Line, PHONE, SOON};
+use super::line::{Line, PHONE, SOON};
 
 /// How long this server lets a call ring.
 const RINGS: &[(&str, &str)] = &[("no_answer_timeout", "4")];
@@ -35,7 +35,7 @@ fn outgoing_call_fails(folder: &Folder, sample: Sample) -> Result<()> {
         "window.__said.filter((word) => word === 'FAILED').length === 3",
         SOON,
     )?;
-    crate::line::is_usable(&mut line.page)?;
+    super::line::is_usable(&mut line.page)?;
     // After all that, a call that is answered.
     line.phone.before_a_call()?;
     line.page.call(PHONE.name)?;
@@ -62,7 +62,7 @@ fn incoming_call_fails(folder: &Folder, sample: Sample) -> Result<()> {
         "the caller was told {closed}"
     );
     line.page.call_status("^FINISH$", SOON)?;
-    crate::line::is_usable(&mut line.page)?;
+    super::line::is_usable(&mut line.page)?;
     // The caller gives up while it rings.
     line.phone_calls()?;
     line.phone.hang_up()?;
@@ -72,7 +72,7 @@ fn incoming_call_fails(folder: &Folder, sample: Sample) -> Result<()> {
     line.phone.event("CALL_CLOSED", SOON)?;
     line.page
         .call_status("^(FINISH|FAILED)$", Duration::from_secs(2))?;
-    crate::line::is_usable(&mut line.page)?;
+    super::line::is_usable(&mut line.page)?;
     // After all that, a call that is answered.
     line.phone_calls()?;
     line.page_answers()?;

@@ -10,7 +10,7 @@ use tests::ports;
 use tests::published_sdk::{PublishedSdk, Sample, said};
 use tests::ringdown::Ringdown;
 
-use crate::line::{Line, PAGE, SOON, is_usable};
+use super::line::{Line, PAGE, SOON, is_usable};
 
 /// What Chromium itself writes on the console when a WebSocket cannot be opened, and the SDK's error about it.
 const NO_SOCKET: &[&str] = &["WebSocket connection to"];

@@ -14,7 +14,7 @@ use tests::published_sdk::{PublishedSdk, Sample, press_switch};
 use tests::ringdown::Ringdown;
 use tests::tone::Tone;
 
-use crate::line::{SOON, is_usable};
+use super::line::{SOON, is_usable};
 
 /// The accounts of the test PBX.
 const PAGE: User = User {

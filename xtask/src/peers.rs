@@ -1,0 +1,140 @@
+//! The cases with real peers and browsers: which of them run beside each other, and in what surroundings.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Result;
+
+use crate::binaries::Built;
+use crate::cases::{Case, Outcome, Timed};
+use crate::chromium::Chromium;
+use crate::counts::Counts;
+use crate::lanes;
+
+/// The test targets that need peers, a browser, or a network of their own.
+pub(crate) const TARGETS: &[&str] = &["peers", "chromium", "tests"];
+
+/// What the cases that run at the same time may weigh together.
+const BOUND: u32 = 12;
+
+/// What a case weighs, by the beginning of its name; the longest that fits counts. One unit is about a tenth of a core of
+/// the two that CI has. A case that stands nowhere here runs alone, which is safe for a new one and right for one that
+/// measures the machine.
+const WEIGHTS: &[(&str, u32)] = &[
+    // Chromium with sound.
+    ("peers::demo::", 4),
+    ("peers::scripted::", 4),
+    ("peers::tcp::", 4),
+    ("peers::ipv6::", 4),
+    ("peers::published_sdk::", 4),
+    ("peers::wire::", 4),
+    // Chromium with sound and pictures that are encoded, decoded and looked at.
+    ("chromium::", 6),
+    ("peers::harness_browser::", 6),
+    ("peers::harness_phones::", 6),
+    ("peers::never_waits_for_video::", 6),
+    ("peers::phone::", 6),
+    ("peers::topology::", 6),
+    // The same in Firefox, which needs more.
+    ("peers::firefox::", 8),
+    // The harness's own parts.
+    ("tests::", 1),
+    // No browser: frames, SIP, and at most half a second of sound. They mostly wait for timers of SIP.
+    ("peers::sipp_calls::", 2),
+    ("peers::sipp_is_called::", 2),
+    ("peers::tcp_peers::", 1),
+    ("peers::ipv6::the_texts_on_both_wires", 1),
+];
+
+/// Below the ports that Linux gives out by itself.
+const PORTS: Range<usize> = 10_000..32_000;
+/// Each case that runs takes ports of a range of its own, so that no two take the same one.
+const PORTS_OF_A_LANE: usize = 1_800;
+
+/// The Chromium of a run, from the first case on that may have a page in it.
+#[derive(Default)]
+struct Shared(Mutex<Option<Chromium>>);
+
+impl Shared {
+    /// Where it listens. One that has ended is followed by a new one.
+    fn socket(&self) -> Result<String> {
+        let mut chromium = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = chromium.take();
+        let running = last
+            .as_mut()
+            .is_some_and(Chromium::runs)
+            .then_some(last)
+            .flatten();
+        let running = running.map_or_else(Chromium::start, Ok)?;
+        Ok(chromium.insert(running).socket().display().to_string())
+    }
+}
+
+/// Runs these cases, several at a time, and prints how each ended.
+pub(crate) fn run(built: &Built, cases: Vec<Case>) -> Result<(Counts, Vec<Timed>)> {
+    let server = built.server.display().to_string();
+    let needs_peers = |case: &Case| TARGETS.contains(&case.binary.target.as_str());
+    let shared = Shared::default();
+    let outcomes: Vec<Result<Outcome>> = lanes::run(
+        cases,
+        BOUND,
+        |case| {
+            if needs_peers(case) {
+                weight(&case.name)
+            } else {
+                1
+            }
+        },
+        |case, lane| {
+            let first = PORTS.start + lane * PORTS_OF_A_LANE;
+            let ports = format!("{first}-{}", first + PORTS_OF_A_LANE - 1);
+            let mut environment = vec![
+                ("RINGDOWN_BIN", server.clone()),
+                ("RINGDOWN_TESTS_PORTS", ports),
+            ];
+            if needs_peers(case) {
+                environment.push(("RINGDOWN_TESTS_CHROMIUM", shared.socket()?));
+            }
+            let outcome = case.run(&environment);
+            println!("{}", outcome.told());
+            Ok(outcome)
+        },
+    );
+    let mut counts = Counts::default();
+    let mut times = Vec::new();
+    for outcome in outcomes {
+        let outcome = outcome?;
+        counts.add(Counts::of(outcome.passed));
+        if !outcome.passed {
+            println!("FAILED: {}", outcome.timed.name);
+        }
+        times.push(outcome.timed);
+    }
+    Ok((counts, times))
+}
+
+fn weight(name: &str) -> u32 {
+    let fitting = WEIGHTS.iter().filter(|(start, _)| name.starts_with(start));
+    fitting
+        .max_by_key(|(start, _)| start.len())
+        .map_or(BOUND, |(_, weight)| *weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_beginning_counts_and_an_unknown_case_runs_alone() {
+        assert_eq!(weight("peers::ipv6::ipv6_on_both_legs"), 4);
+        assert_eq!(weight("peers::ipv6::the_texts_on_both_wires"), 1);
+        assert_eq!(weight("peers::new_file::case"), BOUND);
+    }
+
+    #[test]
+    fn every_lane_has_ports() {
+        let lightest = WEIGHTS.iter().map(|(_, weight)| *weight).min().unwrap_or(1);
+        let most = (BOUND / lightest) as usize;
+        assert!(PORTS.start + most * PORTS_OF_A_LANE <= PORTS.end);
+    }
+}
