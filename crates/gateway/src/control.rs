@@ -122,6 +122,7 @@ pub(crate) async fn run(
     let mut hub = Hub::new(config, seed);
     let mut pages: BTreeMap<SocketId, mpsc::Sender<ToPage>> = BTreeMap::new();
     let mut stopping: Option<oneshot::Sender<()>> = None;
+    let mut ports_free = true;
     loop {
         let wake_at = hub.poll_timeout().map(|(at, _)| at);
         let event = tokio::select! {
@@ -132,6 +133,14 @@ pub(crate) async fn run(
             () = sleep_until(wake_at) => None,
         };
         let now = Instant::now();
+        // Before the event: an OPTIONS is answered by what is true now (RFC 3261 §11.2).
+        let free = performers.media.ports_free();
+        if free != ports_free {
+            ports_free = free;
+            let input = Input::PortsFree(free);
+            log_input(&input);
+            hub.handle_input(input, now);
+        }
         match event {
             None => hub.handle_timeout(now),
             Some(Event::Input(input)) => {
@@ -236,6 +245,7 @@ fn log_input(input: &Input) {
             tracing::debug!(socket = socket.0, %peer, "page opened")
         }
         Input::SocketClosed { socket } => tracing::debug!(socket = socket.0, "page closed"),
+        Input::PortsFree(free) => tracing::info!(free, "RTP ports for another call"),
         Input::Shutdown => tracing::debug!("shutdown"),
     }
 }

@@ -404,6 +404,43 @@ fn one_of_two_browser_legs_is_heard_and_a_leg_can_move() {
 }
 
 #[test]
+fn a_call_on_hold_sends_silence_and_a_changed_plan_leaves_the_browser_alone() {
+    let _alone = ALONE.lock();
+    let (echo, moved) = (Echo::start(), Echo::start());
+    let mut shards = Shards::start(1);
+    let call_id = CallId(1);
+    let (client, _) = call(&mut shards, &echo, call_id);
+    let mut clients = [client];
+    drive(&mut clients, |clients| clients[0].connected);
+    talk(&mut clients, b'a', |clients| heard(&clients[0], b'a') >= 10);
+
+    let hold = |held| MediaCommand::SetHold {
+        call: call_id,
+        held,
+    };
+    shards.send(hold(true));
+    // What was under way before the command is heard, then silence of 20 ms.
+    let silent = |clients: &[Client]| {
+        let last = clients[0].heard.iter().rev().take(20);
+        last.filter(|packet| packet[..] == [0xff; 160]).count() == 20
+    };
+    talk(&mut clients, b'b', silent);
+    let of_b = heard(&clients[0], b'b');
+    assert!(of_b <= 2, "{of_b} packets while the call was held");
+
+    // The peer takes the call up again somewhere else.
+    shards.send(hold(false));
+    shards.send(MediaCommand::ConnectSipLeg {
+        call: call_id,
+        stream: StreamId(0),
+        plan: pcmu(&moved),
+        signalling: None,
+    });
+    talk(&mut clients, b'c', |clients| heard(&clients[0], b'c') >= 20);
+    assert_eq!(clients[0].sources.len(), 1, "SSRCs the browser saw");
+}
+
+#[test]
 fn what_cannot_be_is_said() {
     let _alone = ALONE.lock();
     let echo = Echo::start();
@@ -540,7 +577,9 @@ fn ports_come_back_from_calls_that_end_and_from_calls_that_panic() {
             _ => None,
         }) == 1
     };
+    assert!(shards.handle.ports_free());
     assert!(open(&mut shards, CallId(1)) && open(&mut shards, CallId(2)));
+    assert!(!shards.handle.ports_free());
     assert!(!open(&mut shards, CallId(3)), "no third pair");
     shards.send(MediaCommand::CloseCall { call: CallId(1) });
     shards.handle.panic_in(CallId(2));

@@ -23,7 +23,7 @@ pub enum Ports {
         /// Even.
         rtp: u16,
     },
-    /// Whatever the operating system gives (settings say 0); the shell sees to evenness if it can.
+    /// Whatever the operating system gives (the settings say 0). The shell takes an even one if it can.
     Any,
 }
 
@@ -81,6 +81,17 @@ impl PortPool {
             range.wake(now);
             range.resting.len()
         })
+    }
+
+    /// Whether [`PortPool::allocate`] gives a pair now.
+    pub fn has_free(&mut self, now: Instant) -> bool {
+        let Some(range) = &mut self.range else {
+            return true;
+        };
+        range.wake(now);
+        let rested =
+            |(freed, _): &(Instant, u16)| now.saturating_duration_since(*freed) >= LEAST_REST;
+        !range.fresh.is_empty() || range.resting.front().is_some_and(rested)
     }
 
     /// A random rested pair, else the one that has rested longest if that is >= 2 s, else None.

@@ -84,10 +84,12 @@ fn under_pressure_the_longest_rested_goes_first_and_never_before_2_s() {
     let pairs: Vec<_> = (0..3).map(|_| pool.allocate(start).unwrap()).collect();
     assert_eq!((pool.in_use(), pool.resting(start)), (3, 0));
     assert_eq!(pool.allocate(start), None, "exhausted");
+    assert!(!pool.has_free(start));
     pool.release(pairs[2], at(0));
     pool.release(pairs[0], at(500));
     assert_eq!((pool.in_use(), pool.resting(at(500))), (1, 2));
     assert_eq!(pool.allocate(at(1999)), None);
+    assert!(!pool.has_free(at(1999)) && pool.has_free(at(2000)));
     assert_eq!(pool.retry_after(at(1500)), Some(Duration::from_millis(500)));
     assert_eq!(pool.allocate(at(2000)), Some(pairs[2]));
     assert_eq!(pool.allocate(at(2000)), None);
@@ -109,9 +111,10 @@ fn zero_means_any_port() {
         let mut pool = pool(from, to, 6);
         assert_eq!(pool.capacity(), None);
         assert_eq!(pool.allocate(now), Some(Ports::Any));
-        assert_eq!(pool.in_use(), 1);
+        assert!(pool.in_use() == 1 && pool.has_free(now));
         pool.release(Ports::Any, now);
         assert_eq!((pool.in_use(), pool.resting(now)), (0, 0));
     }
-    assert_eq!(pool(7, 7, 7).allocate(now), None);
+    let mut none = pool(7, 7, 7);
+    assert!(none.allocate(now).is_none() && !none.has_free(now));
 }

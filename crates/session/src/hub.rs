@@ -51,6 +51,8 @@ pub enum Input {
     Sip(sip::Input),
     /// Of the media side.
     Media(MediaEvent),
+    /// The pool of RTP ports has run dry (`false`), or has room again. At the start it has room.
+    PortsFree(bool),
     /// End all calls and registrations in good order.
     Shutdown,
 }
@@ -171,6 +173,7 @@ pub struct Hub {
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,
     next_id: u64,
+    ports_free: bool,
     #[cfg(feature = "faults")]
     planted: Option<PlantedPanic>,
 }
@@ -208,6 +211,7 @@ impl Hub {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             next_id: 1,
+            ports_free: true,
             #[cfg(feature = "faults")]
             planted: None,
         }
@@ -255,6 +259,7 @@ impl Hub {
                 self.ua.handle_input(input, now);
             }
             Input::Media(event) => self.step_call(event.call(), CallInput::Media(event), now),
+            Input::PortsFree(free) => self.ports_free = free,
             Input::Shutdown => self.shutdown(now),
         }
     }
@@ -312,6 +317,11 @@ impl Hub {
             alarms: self.timers.len(),
             sip: self.ua.counts(),
         }
+    }
+
+    /// Whether there are RTP ports for another call, as the shell has last said.
+    pub fn ports_free(&self) -> bool {
+        self.ports_free
     }
 
     /// After [`Input::Shutdown`]: the SIP side has confirmed every end.

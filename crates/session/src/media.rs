@@ -85,7 +85,8 @@ pub enum MediaCommand {
         /// The browser's SDP.
         answer: String,
     },
-    /// Where the SIP peer is and which payload types it uses. May come again.
+    /// Where the SIP peer is and which payload types it uses. It may come again with a changed plan
+    /// (address, payload numbers, directions), which does not disturb the browser leg.
     ConnectSipLeg {
         /// The call.
         call: CallId,

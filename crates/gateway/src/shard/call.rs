@@ -157,6 +157,11 @@ impl Call {
         self.pump(ctx);
     }
 
+    pub(super) fn set_hold(&mut self, held: bool, ctx: &mut Ctx<'_>) {
+        self.bridge.set_hold(held, ctx.now);
+        self.pump(ctx);
+    }
+
     pub(super) fn select_stream(&mut self, stream: StreamId, ctx: &mut Ctx<'_>) {
         self.bridge.select_stream(stream.0, ctx.now);
         self.pump(ctx);

@@ -176,6 +176,13 @@ impl MediaHandle {
         }
     }
 
+    /// Whether another call finds RTP ports now.
+    pub fn ports_free(&self) -> bool {
+        let pool = &self.shared.ports;
+        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.has_free(Instant::now())
+    }
+
     /// What has been counted so far.
     pub fn figures(&self) -> Figures {
         let mut figures = Figures::default();
@@ -234,6 +241,7 @@ fn call_of(command: &MediaCommand) -> CallId {
         | MediaCommand::OpenBrowserLeg { call, .. }
         | MediaCommand::AcceptBrowserAnswer { call, .. }
         | MediaCommand::ConnectSipLeg { call, .. }
+        | MediaCommand::SetHold { call, .. }
         | MediaCommand::SelectRemoteStream { call, .. }
         | MediaCommand::SelectBrowserLeg { call, .. }
         | MediaCommand::CloseLeg { call, .. }

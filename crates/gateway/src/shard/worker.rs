@@ -243,6 +243,9 @@ impl Worker {
             } => {
                 self.step(call, |c, ctx| c.connect_sip(stream, &plan, signalling, ctx));
             }
+            MediaCommand::SetHold { call, held } => {
+                self.step(call, |c, ctx| c.set_hold(held, ctx));
+            }
             MediaCommand::SelectRemoteStream { call, stream } => {
                 self.step(call, |c, ctx| c.select_stream(stream, ctx));
             }

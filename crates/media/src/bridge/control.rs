@@ -68,7 +68,7 @@ impl Line {
         outputs: &mut VecDeque<BridgeOutput>,
         now: Instant,
     ) {
-        if !remote.sends() {
+        if !self.hears_browser(remote) {
             self.browser_key_frame.seen();
         }
         if !remote.receives() {

@@ -30,9 +30,6 @@ const BROWSER_LATE: Duration = Duration::from_millis(200);
 /// What fits behind a header in the largest datagram.
 const MAX_PAYLOAD: usize = crate::MAX_DATAGRAM - crate::rtp::HEADER_BYTES;
 
-/// Length of a packet of silence, ms.
-const SILENCE_MS: u64 = 20;
-
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) kind: MediaKind,
@@ -54,6 +51,8 @@ pub(super) struct Line {
     pub(super) next_report: Option<Instant>,
     /// When the next packet of silence is due.
     next_silence: Option<Instant>,
+    /// We hold the call: nothing of the browser goes to the SIP peer.
+    held: bool,
     /// SSRC and timestamp of the browser's last telephone event.
     event: Option<(u32, u32)>,
     /// For payloads that change on their way to the SIP peer.
@@ -78,6 +77,7 @@ impl Line {
             fir_number: rng.random(),
             next_report: None,
             next_silence: None,
+            held: false,
             event: None,
             scratch: Vec::new(),
             counts: LineCounters::default(),
@@ -116,6 +116,28 @@ impl Line {
         }
     }
 
+    /// We hold the call, or no longer do.
+    pub(super) fn set_hold(&mut self, held: bool, remote: Option<&Remote>, now: Instant) {
+        if self.held == held {
+            return;
+        }
+        self.held = held;
+        match self.kind {
+            // Silence takes the browser's place at once. At the end it gives way by itself.
+            MediaKind::Audio if held => {
+                let soon = now + remote.map_or(BROWSER_LATE, Remote::ptime);
+                self.next_silence = Some(self.next_silence.map_or(soon, |at| at.min(soon)));
+            }
+            MediaKind::Audio => {}
+            MediaKind::Video => self.want_browser_key_frame(remote, now),
+        }
+    }
+
+    /// The SIP peer is sent what the browser says.
+    pub(super) fn hears_browser(&self, remote: &Remote) -> bool {
+        remote.sends() && !self.held
+    }
+
     /// Another early dialog is heard from now on: what waited of the one before is not.
     pub(super) fn source_gone(&mut self) {
         self.early.clear();
@@ -125,14 +147,15 @@ impl Line {
 
     /// Video of the browser is wanted by the SIP peer, from a key frame on.
     pub(super) fn want_browser_key_frame(&mut self, remote: Option<&Remote>, now: Instant) {
-        if self.kind == MediaKind::Video && remote.is_some_and(Remote::sends) {
+        if self.kind == MediaKind::Video && remote.is_some_and(|remote| self.hears_browser(remote))
+        {
             self.browser_key_frame.need(now);
         }
     }
 
     /// The SIP peer asks for a key frame.
     pub(super) fn peer_wants_key_frame(&mut self, remote: &Remote, now: Instant) {
-        if self.kind == MediaKind::Video && remote.sends() {
+        if self.kind == MediaKind::Video && self.hears_browser(remote) {
             self.browser_key_frame.want(now);
         }
     }
@@ -320,8 +343,11 @@ impl Line {
         let route = remote.outgoing(header.payload_type);
         let target = remote.latch.target();
         let fits = (1..=MAX_PAYLOAD).contains(&packet.payload.len());
-        let (Some(route), Some(to), true, true) = (route, target, remote.sends(), fits) else {
-            let reason = if route.is_none() {
+        let hears = self.hears_browser(remote);
+        let (Some(route), Some(to), true, true) = (route, target, hears, fits) else {
+            let reason = if self.held {
+                &mut self.counts.held
+            } else if route.is_none() {
                 &mut self.counts.unknown_payload_type
             } else if packet.payload.is_empty() {
                 &mut self.counts.empty
@@ -422,7 +448,7 @@ impl Line {
     }
 
     /// Silence for the peer while the browser sends none of its own (the page listens only, its
-    /// track ended, its leg is not up).
+    /// track ended, its leg is not up) and while we hold the call.
     pub(super) fn fill(
         &mut self,
         remote: &Remote,
@@ -433,8 +459,8 @@ impl Line {
         let Some(due) = self.next_silence.filter(|at| *at <= now) else {
             return;
         };
-        let silence = remote.silence().filter(|_| settings.fill_silence);
-        let Some((payload_type, clock_hz, payload)) = silence else {
+        let silence = remote.silence.as_ref().filter(|_| settings.fill_silence);
+        let Some(silence) = silence else {
             self.next_silence = None;
             return;
         };
@@ -442,18 +468,20 @@ impl Line {
             self.next_silence = Some(now + BROWSER_SILENT);
             return;
         };
-        let step = Duration::from_millis(SILENCE_MS);
-        let placed = self.to_sip.fill(clock_hz, SILENCE_MS, now);
+        let placed = self.to_sip.fill(silence.clock_hz, silence.ms.into(), now);
         let header = Header {
-            payload_type,
+            payload_type: silence.payload_type,
             marker: placed.marker,
             sequence: placed.sequence as u16,
             timestamp: placed.timestamp,
             ssrc: self.sender.ssrc(),
         };
-        let bytes = self.sender.write(header, payload, clock_hz, now);
+        let bytes = self
+            .sender
+            .write(header, &silence.payload, silence.clock_hz, now);
         self.counts.silence += 1;
         // The step is exact unless the timer was so late that catching up would be a burst.
+        let step = Duration::from_millis(silence.ms.into());
         let next = due + step;
         self.next_silence = Some(if next > now { next } else { now + step });
         outputs.push_back(BridgeOutput::ToSip {

@@ -12,8 +12,10 @@
 //! than the answer that explains it.
 
 mod control;
+mod counters;
 mod line;
 mod remote;
+mod silence;
 mod stand_in;
 mod strays;
 
@@ -25,6 +27,7 @@ use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use sdp::{Format, MediaKind, MediaPlan, Plan};
 
+pub use self::counters::{Counters, LineCounters, RtcpSummary};
 use self::line::Line;
 use self::remote::Remote;
 use self::stand_in::OurFormat;
@@ -32,7 +35,7 @@ use self::strays::Stray;
 use crate::MAX_DATAGRAM;
 use crate::latch::{Datagram, Judgement};
 use crate::rebase::Numbering;
-use crate::rtp::{self, Reception, RtpPacket};
+use crate::rtp::{self, RtpPacket};
 use crate::settings::BridgeSettings;
 use crate::time::WallClock;
 use crate::video_gen::Codec;
@@ -98,83 +101,6 @@ pub enum BridgeOutput {
 /// The numbers a browser's peer connection has seen; they go with it from bridge to bridge.
 #[derive(Debug, Clone)]
 pub struct Numbers([Numbering; 2]);
-
-/// What has happened so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// The audio m-line.
-    pub audio: LineCounters,
-    /// The video m-line.
-    pub video: LineCounters,
-}
-
-/// What has happened on one m-line. All count packets unless they say otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LineCounters {
-    /// From the SIP peer, believed.
-    pub sip_received: u64,
-    /// To the browser.
-    pub to_browser: u64,
-    /// Pictures of our own to the browser, frames.
-    pub generated: u64,
-    /// Of the SIP peer's video, dropped since no key frame had come.
-    pub before_key_frame: u64,
-    /// From the browser.
-    pub browser_received: u64,
-    /// To the SIP peer, silence not counted.
-    pub to_sip: u64,
-    /// Silence of our own to the SIP peer.
-    pub silence: u64,
-    /// Neither RTP nor RTCP.
-    pub malformed: u64,
-    /// Larger than [`MAX_DATAGRAM`](crate::MAX_DATAGRAM), either direction.
-    pub oversize: u64,
-    /// From a source that is not the peer's.
-    pub foreign: u64,
-    /// From a source that may become the peer's. They are kept for the case that it does.
-    pub undecided: u64,
-    /// From an early dialog that is not selected.
-    pub other_stream: u64,
-    /// With a payload type nobody negotiated, either direction.
-    pub unknown_payload_type: u64,
-    /// Against the negotiated direction (hold), either direction.
-    pub against_direction: u64,
-    /// Without payload (probes), either direction.
-    pub empty: u64,
-    /// Came twice, either direction.
-    pub duplicates: u64,
-    /// Came when their place was gone, either direction.
-    pub too_late: u64,
-    /// Dropped because there was no browser, or the early buffer was off or full.
-    pub no_browser: u64,
-    /// Dropped because there is nowhere to send: no plan yet, or a NAT not yet heard from.
-    pub no_peer: u64,
-    /// Changes and jumps of a source that were absorbed, either direction.
-    pub switches: u64,
-    /// Changes of the peer's address that were followed, the first one counted.
-    pub moves: u64,
-    /// Key frames asked of the SIP peer, requests.
-    pub key_frames_asked: u64,
-    /// Reception from the SIP peer's present source.
-    pub reception: Reception,
-    /// RTCP of the SIP leg.
-    pub rtcp: RtcpSummary,
-}
-
-/// RTCP of one m-line of the SIP leg.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RtcpSummary {
-    /// Compounds sent.
-    pub sent: u64,
-    /// Compounds received and believed.
-    pub received: u64,
-    /// From the peer's last report about us.
-    pub round_trip: Option<Duration>,
-    /// Packets of ours the peer says it lost.
-    pub peer_lost: Option<i32>,
-    /// Of 256, in the peer's last interval.
-    pub peer_fraction_lost: Option<u8>,
-}
 
 /// Whether there is a browser to send to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,6 +218,18 @@ impl Bridge {
         }
         self.begin(now);
         self.replay_strays(LATE_PLAN, now);
+    }
+
+    /// We hold the call, or no longer do. While it is held nothing of the browser goes to the SIP
+    /// side, which gets silence where the plan lets us send and the codec has it. What the peer
+    /// sends (music on hold) reaches the browser where the plan says that it may.
+    pub fn set_hold(&mut self, held: bool, now: Instant) {
+        let stream = self.selected.and_then(|id| self.streams.get(&id));
+        for (kind, line) in KINDS.into_iter().zip(&mut self.lines) {
+            let remote = stream.and_then(|stream| stream.remotes[index(kind)].as_ref());
+            line.set_hold(held, remote, now);
+        }
+        self.ask_for_key_frames(now);
     }
 
     /// An early dialog is over; the selected one stays until another is selected.

@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sdp::{Encoding, Feedback, MediaKind, MediaPlan, Route};
 
 use super::RtpOrRtcp;
+use super::silence::Silence;
 use crate::latch::{Latch, RtcpLatch, canonical};
 use crate::rebase::{Clocks, Payload};
 use crate::settings::BridgeSettings;
@@ -19,6 +20,11 @@ pub(super) struct Remote {
     pub(super) feedback: Feedback,
     pub(super) ptime_ms: u16,
     routes: Vec<Route>,
+    /// Routes of earlier plans whose numbers the present one does not use. A number never changes
+    /// its codec (RFC 3264 §8.3.2), so packets that were on their way still say what they are.
+    earlier: Vec<Route>,
+    /// In the codec that we send by preference.
+    pub(super) silence: Option<Silence>,
     rtcp_mux: bool,
     sends: bool,
     receives: bool,
@@ -34,6 +40,14 @@ impl Remote {
         signalling: &[IpAddr],
         now: Instant,
     ) -> Option<Self> {
+        let earlier = before.as_ref().map_or_else(Vec::new, |before| {
+            let all = before.routes.iter().chain(&before.earlier);
+            let fits = |route: &&Route| {
+                let renumbered = |now: &Route| now.sip_recv == route.sip_recv;
+                media.browser.contains(&route.browser) && !media.routes.iter().any(renumbered)
+            };
+            all.filter(fits).cloned().collect()
+        });
         let (latch, rtcp, rtcp_mux, feedback) = match (&media.remote, before) {
             // Held by address 0.0.0.0: nothing to send to, and the peer is still who it was.
             (None, Some(before)) => (before.latch, before.rtcp, before.rtcp_mux, before.feedback),
@@ -56,13 +70,20 @@ impl Remote {
                 (latch, rtcp, at.rtcp_mux, at.feedback)
             }
         };
+        let ptime_ms = media.ptime_ms.clamp(10, 200);
+        let routes = media.routes.clone();
         Some(Self {
             kind: media.kind,
             latch,
             rtcp,
             feedback,
-            ptime_ms: media.ptime_ms.clamp(10, 200),
-            routes: media.routes.clone(),
+            ptime_ms,
+            silence: routes
+                .iter()
+                .find(|route| route.sip.encoding != Encoding::TelephoneEvent)
+                .and_then(|route| Silence::of(route, ptime_ms)),
+            routes,
+            earlier,
             rtcp_mux,
             sends: media.sip_direction.sends() && media.remote.is_some(),
             receives: media.sip_direction.receives(),
@@ -74,6 +95,11 @@ impl Remote {
         self.sends
     }
 
+    /// Length of a packet of audio to the peer.
+    pub(super) fn ptime(&self) -> Duration {
+        Duration::from_millis(self.ptime_ms.into())
+    }
+
     /// The peer may send to us.
     pub(super) fn receives(&self) -> bool {
         self.receives
@@ -81,9 +107,8 @@ impl Remote {
 
     /// The route of a packet from the SIP peer.
     pub(super) fn incoming(&self, payload_type: u8) -> Option<&Route> {
-        self.routes
-            .iter()
-            .find(|route| route.sip_recv.get() == payload_type)
+        let mut all = self.routes.iter().chain(&self.earlier);
+        all.find(|route| route.sip_recv.get() == payload_type)
     }
 
     /// The route of a packet from the browser.
@@ -91,24 +116,6 @@ impl Remote {
         self.routes
             .iter()
             .find(|route| route.browser.payload_type.get() == payload_type)
-    }
-
-    /// The payload type, clock and content of 20 ms of silence, in the codec we send by preference.
-    pub(super) fn silence(&self) -> Option<(u8, u32, &'static [u8])> {
-        let route = self
-            .routes
-            .iter()
-            .find(|route| route.sip.encoding != Encoding::TelephoneEvent)?;
-        let payload: &[u8] = match route.sip.encoding {
-            Encoding::Pcmu => &[0xff; 160],
-            Encoding::Pcma => &[0xd5; 160],
-            // Decodes to at most 3 of 32,768.
-            Encoding::G722 => &[0xff; 160],
-            // CELT, fullband, 20 ms, and a frame that says silence (RFC 6716 §4.3).
-            Encoding::Opus => &[0xf8, 0xff, 0xfe],
-            _ => return None,
-        };
-        Some((route.sip_send.get(), route.sip.clock_hz, payload))
     }
 
     /// Where RTCP goes.
