@@ -21,7 +21,10 @@ fn list(sessions: &[SessionId]) -> String {
     if sessions.is_empty() {
         return "-".into();
     }
-    let numbers: Vec<String> = sessions.iter().map(|session| session.0.to_string()).collect();
+    let numbers: Vec<String> = sessions
+        .iter()
+        .map(|session| session.0.to_string())
+        .collect();
     numbers.join(",")
 }
 

@@ -23,13 +23,16 @@ pub(crate) fn hub_config(
             ..Timers::default()
         },
         no_answer_timeout: config.no_answer_timeout,
+        trying_timeout: config.sip_trying_timeout,
+        session_expires: config.session_expires,
+        min_se: config.min_se,
+        auth_after_progress: config.sip_auth_after_progress,
         trusted: listed.clone(),
         targets: TargetPolicy {
             only_listed: config.sip_targets.is_some(),
             listed,
         },
         decline_code: config.sip_decline_code,
-        ..UaConfig::default()
     };
     let calls = CallRules {
         codecs: sdp::CodecSettings {

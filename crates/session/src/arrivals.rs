@@ -6,8 +6,8 @@ use sdp::{Description, PlanError};
 
 use crate::call::{Arrival, Call};
 use crate::cause;
-use crate::ids::{CallId, LegId, SessionId};
 use crate::hub::Hub;
+use crate::ids::{CallId, LegId, SessionId};
 
 impl Hub {
     pub(crate) fn incoming(&mut self, event: sip::Event, now: Instant) {

@@ -173,7 +173,6 @@ pub struct Hub {
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,
     next_id: u64,
-    ports_free: bool,
     #[cfg(feature = "faults")]
     planted: Option<PlantedPanic>,
 }
@@ -211,7 +210,6 @@ impl Hub {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             next_id: 1,
-            ports_free: true,
             #[cfg(feature = "faults")]
             planted: None,
         }
@@ -259,7 +257,7 @@ impl Hub {
                 self.ua.handle_input(input, now);
             }
             Input::Media(event) => self.step_call(event.call(), CallInput::Media(event), now),
-            Input::PortsFree(free) => self.ports_free = free,
+            Input::PortsFree(free) => self.ua.set_ports_free(free),
             Input::Shutdown => self.shutdown(now),
         }
     }
@@ -312,16 +310,15 @@ impl Hub {
             attached: sessions.filter(|s| s.socket.is_some()).count(),
             registrations: self.registrations.len(),
             // An index that forgets less than its table shows here, too.
-            calls: self.calls.len().max(self.invites.len()).max(self.ladders.len()),
+            calls: self
+                .calls
+                .len()
+                .max(self.invites.len())
+                .max(self.ladders.len()),
             legs: self.calls.values().map(Call::leg_count).sum(),
             alarms: self.timers.len(),
             sip: self.ua.counts(),
         }
-    }
-
-    /// Whether there are RTP ports for another call, as the shell has last said.
-    pub fn ports_free(&self) -> bool {
-        self.ports_free
     }
 
     /// After [`Input::Shutdown`]: the SIP side has confirmed every end.
@@ -505,7 +502,10 @@ impl Hub {
             return;
         };
         let Some(socket) = session.socket else { return };
-        if message.feature().is_some_and(|feature| !session.has(feature)) {
+        if message
+            .feature()
+            .is_some_and(|feature| !session.has(feature))
+        {
             return;
         }
         if !session.has(Feature::Cause)

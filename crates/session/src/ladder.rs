@@ -114,7 +114,8 @@ impl Ladders {
             find(&|ladder| match &ladder.branch {
                 // The call's own INVITE, its CANCEL, and our first answers.
                 Some(branch) => {
-                    *branch == names.branch && (ladder.local_tag.is_none() || names.our_tag.is_none())
+                    *branch == names.branch
+                        && (ladder.local_tag.is_none() || names.our_tag.is_none())
                 }
                 None => ladder.local_tag.is_none() && direction == LadderDirection::Out,
             })
@@ -141,8 +142,8 @@ impl Ladders {
             let invite = self.unclaimed.iter().rev().find(of_call);
             ladder.branch = invite.map(|(names, _)| names.branch.clone());
             for (names, step) in std::mem::take(&mut self.unclaimed) {
-                let is_mine = names.call_id == sip_call_id
-                    && Some(&names.branch) == ladder.branch.as_ref();
+                let is_mine =
+                    names.call_id == sip_call_id && Some(&names.branch) == ladder.branch.as_ref();
                 if is_mine {
                     if step.direction == LadderDirection::Out {
                         ladder.local_tag = names.our_tag.or(ladder.local_tag);
@@ -243,7 +244,12 @@ impl Names {
             call_id: call_id?.to_owned(),
             our_tag: tag.map(str::to_owned),
             branch: via.and_then(|via| parameter(via, "branch"))?.to_owned(),
-            opens_a_call: is_invite && (if response { sent } else { !sent && tag.is_none() }),
+            opens_a_call: is_invite
+                && (if response {
+                    sent
+                } else {
+                    !sent && tag.is_none()
+                }),
         })
     }
 }

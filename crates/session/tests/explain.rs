@@ -31,7 +31,13 @@ fn an_outgoing_call_is_explained() {
     w.call(page, "c1", "10005");
     let invite = w.expect_sip("INVITE");
     let challenge = "Proxy-Authenticate: Digest realm=\"x\", nonce=\"s3cretnonce\"";
-    w.sip(sip_text::respond(&invite, "407 Proxy Authentication Required", "p", &[challenge], ""));
+    w.sip(sip_text::respond(
+        &invite,
+        "407 Proxy Authentication Required",
+        "p",
+        &[challenge],
+        "",
+    ));
     let invite = w.expect_sip("INVITE");
     let response = sip_text::header(&invite, "Proxy-Authorization").expect("credentials");
     let digest = response.split("response=\"").nth(1).unwrap()[..32].to_owned();
@@ -39,8 +45,14 @@ fn an_outgoing_call_is_explained() {
     w.respond(&invite, "200 OK", "a", PHONE_SDP);
     let told = explain(&mut w, page, "c1");
     assert_eq!(told["callId"], "c1");
-    assert_eq!(told["sipCallId"], sip_text::header(&invite, "Call-ID").unwrap());
-    assert_eq!(told["offered"][0]["sip"], json!(["PCMU/8000", "telephone-event/8000"]));
+    assert_eq!(
+        told["sipCallId"],
+        sip_text::header(&invite, "Call-ID").unwrap()
+    );
+    assert_eq!(
+        told["offered"][0]["sip"],
+        json!(["PCMU/8000", "telephone-event/8000"])
+    );
     assert_eq!(told["offered"][0]["browser"][0], "opus/48000/2");
     assert_eq!(told["chosen"][0]["sip"], "PCMU/8000");
     assert_eq!(told["chosen"][0]["treatment"], "pass");
@@ -63,7 +75,10 @@ fn an_outgoing_call_is_explained() {
     assert_eq!(told["ladder"][0]["transport"], "UDP");
     assert_eq!(told["ladder"][0]["peer"], "127.0.0.1:5060");
     let text = told.to_string();
-    assert!(!text.contains("s3cretnonce") && !text.contains(&digest), "{text}");
+    assert!(
+        !text.contains("s3cretnonce") && !text.contains(&digest),
+        "{text}"
+    );
 }
 
 #[test]
@@ -118,7 +133,11 @@ fn a_call_to_ourselves_is_two_ladders() {
     assert_eq!(summaries(&out), ["> INVITE", "< 180 Ringing to INVITE"]);
     assert_eq!(
         summaries(&inc),
-        ["< INVITE", "> 100 Trying to INVITE", "> 180 Ringing to INVITE"]
+        [
+            "< INVITE",
+            "> 100 Trying to INVITE",
+            "> 180 Ringing to INVITE"
+        ]
     );
 }
 
@@ -143,7 +162,10 @@ fn a_long_call_keeps_its_beginning_and_its_end() {
 fn a_call_that_is_not_there_is_refused_and_without_the_extension_nothing_is_said() {
     let mut w = World::new();
     let page = w.registered_with("10006", &["explain"]);
-    w.say(page, json!({"message":"explain","data":[{"callId":"nobody"}]}));
+    w.say(
+        page,
+        json!({"message":"explain","data":[{"callId":"nobody"}]}),
+    );
     assert_eq!(w.told(page), ["fail:FAILED"]);
     let plain = w.registered("10006");
     w.calls(plain);

@@ -34,22 +34,82 @@ fn both_ways() -> [(World, SocketId, Peer, String); 2] {
 /// `(name, their offer, our answer's direction, whether the page hears HOLD, which way our media goes)`
 fn forms() -> Vec<(&'static str, String, &'static str, bool, Direction)> {
     let no_attribute = PHONE_SDP.replace("a=sendrecv\r\n", "");
-    let at_session = |direction: &str| {
-        no_attribute.replace("t=0 0\r\n", &format!("t=0 0\r\na={direction}\r\n"))
-    };
+    let at_session =
+        |direction: &str| no_attribute.replace("t=0 0\r\n", &format!("t=0 0\r\na={direction}\r\n"));
     let zero = PHONE_SDP.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0");
-    let media_zero = PHONE_SDP.replace("RTP/AVP 0 101\r\n", "RTP/AVP 0 101\r\nc=IN IP4 0.0.0.0\r\n");
+    let media_zero =
+        PHONE_SDP.replace("RTP/AVP 0 101\r\n", "RTP/AVP 0 101\r\nc=IN IP4 0.0.0.0\r\n");
     vec![
-        ("sendonly", phone("sendonly"), "recvonly", true, Direction::RecvOnly),
-        ("inactive", phone("inactive"), "inactive", true, Direction::Inactive),
-        ("recvonly", phone("recvonly"), "sendonly", false, Direction::SendOnly),
-        ("sendonly of the session", at_session("sendonly"), "recvonly", true, Direction::RecvOnly),
-        ("inactive of the session", at_session("inactive"), "inactive", true, Direction::Inactive),
-        ("no CRLF at the end", phone("sendonly").trim_end().to_owned(), "recvonly", true, Direction::RecvOnly),
-        ("0.0.0.0", zero.clone(), "recvonly", true, Direction::RecvOnly),
-        ("0.0.0.0 of the m-line", media_zero, "recvonly", true, Direction::RecvOnly),
-        ("0.0.0.0 and inactive", zero.replace("sendrecv", "inactive"), "inactive", true, Direction::Inactive),
-        ("::", PHONE_SDP.replace("IN IP4 127.0.0.1", "IN IP6 ::"), "recvonly", true, Direction::RecvOnly),
+        (
+            "sendonly",
+            phone("sendonly"),
+            "recvonly",
+            true,
+            Direction::RecvOnly,
+        ),
+        (
+            "inactive",
+            phone("inactive"),
+            "inactive",
+            true,
+            Direction::Inactive,
+        ),
+        (
+            "recvonly",
+            phone("recvonly"),
+            "sendonly",
+            false,
+            Direction::SendOnly,
+        ),
+        (
+            "sendonly of the session",
+            at_session("sendonly"),
+            "recvonly",
+            true,
+            Direction::RecvOnly,
+        ),
+        (
+            "inactive of the session",
+            at_session("inactive"),
+            "inactive",
+            true,
+            Direction::Inactive,
+        ),
+        (
+            "no CRLF at the end",
+            phone("sendonly").trim_end().to_owned(),
+            "recvonly",
+            true,
+            Direction::RecvOnly,
+        ),
+        (
+            "0.0.0.0",
+            zero.clone(),
+            "recvonly",
+            true,
+            Direction::RecvOnly,
+        ),
+        (
+            "0.0.0.0 of the m-line",
+            media_zero,
+            "recvonly",
+            true,
+            Direction::RecvOnly,
+        ),
+        (
+            "0.0.0.0 and inactive",
+            zero.replace("sendrecv", "inactive"),
+            "inactive",
+            true,
+            Direction::Inactive,
+        ),
+        (
+            "::",
+            PHONE_SDP.replace("IN IP4 127.0.0.1", "IN IP6 ::"),
+            "recvonly",
+            true,
+            Direction::RecvOnly,
+        ),
     ]
 }
 
@@ -117,10 +177,17 @@ fn the_page_holds_and_resumes() {
         assert_eq!(version(&offer), 3);
         assert_eq!(w.told(page).last().unwrap(), "talk:ESTABLISHED");
         let (plan, held) = w.media_now();
-        assert_eq!((plan.media[0].sip_direction, held), (Direction::SendRecv, false));
+        assert_eq!(
+            (plan.media[0].sip_direction, held),
+            (Direction::SendRecv, false)
+        );
         // And the peer is answered with what it has by then.
         let answer = peer.re_invite(&mut w, PHONE_SDP);
-        assert_eq!(version(&answer), 3, "an unchanged description has an unchanged version");
+        assert_eq!(
+            version(&answer),
+            3,
+            "an unchanged description has an unchanged version"
+        );
     }
 }
 
@@ -164,7 +231,11 @@ fn both_hold_and_release_in_either_order() {
             w.hold(page, &id);
             let offer = w.answer_re_invite(&phone("inactive"));
             assert_eq!(direction(&offer), "inactive", "RFC 3264 §8.4");
-            assert_eq!(w.told(page).last().unwrap(), "hold:HOLD", "answered though nothing is new");
+            assert_eq!(
+                w.told(page).last().unwrap(),
+                "hold:HOLD",
+                "answered though nothing is new"
+            );
             if page_first {
                 w.unhold(page, &id);
                 let offer = w.answer_re_invite(&phone("sendonly"));
@@ -184,7 +255,10 @@ fn both_hold_and_release_in_either_order() {
             }
             assert_eq!(w.told(page).last().unwrap(), "talk:ESTABLISHED");
             let (plan, held) = w.media_now();
-            assert_eq!((plan.media[0].sip_direction, held), (Direction::SendRecv, false));
+            assert_eq!(
+                (plan.media[0].sip_direction, held),
+                (Direction::SendRecv, false)
+            );
         }
     }
 }
@@ -216,7 +290,15 @@ fn a_page_with_hold_state_hears_who_holds() {
     look(&mut w);
     assert_eq!(
         heard,
-        ["false true", "hold", "true true", "hold", "true false", "false false", "talk"]
+        [
+            "false true",
+            "hold",
+            "true true",
+            "hold",
+            "true false",
+            "false false",
+            "talk"
+        ]
     );
 }
 
@@ -239,7 +321,10 @@ fn a_refused_hold_tells_the_true_state() {
             w.respond(&offer, line, "", "");
             w.expect_sip("ACK");
             let told = w.frames(page);
-            let names: Vec<&str> = told.iter().map(|f| f["message"].as_str().unwrap()).collect();
+            let names: Vec<&str> = told
+                .iter()
+                .map(|f| f["message"].as_str().unwrap())
+                .collect();
             if ends {
                 assert_eq!(names, ["finish"], "{line}");
                 w.expect_sip("BYE");
@@ -312,7 +397,11 @@ fn what_is_pressed_while_an_offer_is_open_is_done_afterwards() {
     assert_eq!(direction(&first), "sendonly");
     let second = w.answer_re_invite(PHONE_SDP);
     assert_eq!(direction(&second), "sendrecv");
-    let told: Vec<String> = w.told(page).into_iter().filter(|t| t != "holdState").collect();
+    let told: Vec<String> = w
+        .told(page)
+        .into_iter()
+        .filter(|t| t != "holdState")
+        .collect();
     assert_eq!(told, ["hold:HOLD", "talk:ESTABLISHED"]);
 
     w.hold(page, &id);
@@ -386,12 +475,20 @@ fn a_hold_pressed_before_the_ack_goes_out_after_it() {
 /// The peer took our offer, and its answer cannot be used: nothing changes.
 #[test]
 fn an_answer_that_cannot_be_used_leaves_the_call_as_it_was() {
-    for body in ["", "v=0\r\n", &PHONE_SDP.replace("0 101", "9").replace("0 PCMU", "9 G722")] {
+    for body in [
+        "",
+        "v=0\r\n",
+        &PHONE_SDP.replace("0 101", "9").replace("0 PCMU", "9 G722"),
+    ] {
         let [(mut w, page, _, id), _] = both_ways();
         w.sip_out.clear();
         w.hold(page, &id);
         w.answer_re_invite(body);
-        assert_eq!(w.told(page), ["fail:FAILED", "talk:ESTABLISHED"], "{body:?}");
+        assert_eq!(
+            w.told(page),
+            ["fail:FAILED", "talk:ESTABLISHED"],
+            "{body:?}"
+        );
         assert_eq!(w.hub.call_ids().len(), 1);
     }
 }
@@ -412,9 +509,21 @@ fn the_record_says_who_held_the_call() {
         .collect();
     assert_eq!(changes.len(), 3, "{changes:?}");
     assert!(changes[0].starts_with("changed by sip: "), "{changes:?}");
-    assert!(changes[0].contains("the SIP side holds the call"), "{changes:?}");
-    assert!(changes[1].contains("the SIP side resumes the call"), "{changes:?}");
-    assert!(changes[2].starts_with("changed by browser: "), "{changes:?}");
-    assert!(changes[2].contains("the page holds the call"), "{changes:?}");
+    assert!(
+        changes[0].contains("the SIP side holds the call"),
+        "{changes:?}"
+    );
+    assert!(
+        changes[1].contains("the SIP side resumes the call"),
+        "{changes:?}"
+    );
+    assert!(
+        changes[2].starts_with("changed by browser: "),
+        "{changes:?}"
+    );
+    assert!(
+        changes[2].contains("the page holds the call"),
+        "{changes:?}"
+    );
     assert!(changes[2].contains("PCMU/8000 on both legs"), "{changes:?}");
 }

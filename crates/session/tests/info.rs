@@ -28,7 +28,11 @@ fn send(w: &mut World, page: SocketId, kind: &str, dtmf: &str) {
 fn a_digit_goes_out_in_the_body_its_type_names() {
     for (kind, content_type, body) in [
         ("INFO", "application/dtmf", "5"),
-        ("INFO_RELAY", "application/dtmf-relay", "Signal=5\r\nDuration=250\r\n"),
+        (
+            "INFO_RELAY",
+            "application/dtmf-relay",
+            "Signal=5\r\nDuration=250\r\n",
+        ),
     ] {
         let (mut w, page, _) = up();
         send(&mut w, page, kind, "5");
@@ -59,13 +63,22 @@ fn a_refused_digit_is_told_and_drops_the_rest() {
     let (mut w, page, _) = up();
     send(&mut w, page, "INFO_RELAY", "123");
     let info = w.expect_sip("INFO");
-    w.sip(sip_text::respond(&info, "415 Unsupported Media Type", "", &[], ""));
+    w.sip(sip_text::respond(
+        &info,
+        "415 Unsupported Media Type",
+        "",
+        &[],
+        "",
+    ));
     let frames = w.frames(page);
     assert_eq!(frames[0]["message"], "fail");
     assert_eq!(frames[0]["data"][0]["apiMethod"], "sendDtmf");
     assert_eq!(frames[0]["data"][0]["sipStatus"], 415);
     assert_eq!(frames.len(), 1);
-    assert!(w.try_sip("INFO").is_none(), "half a number is worse than none");
+    assert!(
+        w.try_sip("INFO").is_none(),
+        "half a number is worse than none"
+    );
     assert_eq!(w.hub.call_ids().len(), 1, "the call goes on");
     send(&mut w, page, "INFO", "7");
     w.expect_sip("INFO");
@@ -90,7 +103,11 @@ fn what_is_no_digit_is_refused_in_words() {
 #[test]
 fn a_received_digit_is_an_event_of_the_call() {
     for (content_type, body, digit) in [
-        ("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", "5"),
+        (
+            "application/dtmf-relay",
+            "Signal=5\r\nDuration=160\r\n",
+            "5",
+        ),
         ("application/dtmf-relay", "Signal=#\r\n", "#"),
         ("Application/DTMF-Relay;x=y", "Signal=10\r\n", "*"),
         ("application/dtmf", "a", "A"),

@@ -37,7 +37,10 @@ fn a_page_sends_a_message_and_hears_what_became_of_it() {
         send(&mut w, page, "Hello");
         let message = w.expect_sip("MESSAGE");
         assert_eq!(sip_text::body(&message), "Hello");
-        assert_eq!(sip_text::header(&message, "Content-Type"), Some("text/plain"));
+        assert_eq!(
+            sip_text::header(&message, "Content-Type"),
+            Some("text/plain")
+        );
         assert_eq!(w.told(page), [""; 0], "not before the answer");
         w.sip(sip_text::respond(&message, line, "x", &[], ""));
         let frames = w.frames(page);
@@ -131,7 +134,11 @@ fn notify(w: &mut World, contact: &str, body: &str) {
 fn the_mailbox_is_told_to_pages_and_to_those_that_come_later() {
     let mut w = World::new();
     let (page, contact) = page_with(&mut w, &["messageWaiting"]);
-    notify(&mut w, &contact, "Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n");
+    notify(
+        &mut w,
+        &contact,
+        "Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n",
+    );
     w.expect_sip("200");
     let told = json!({"message":"messageWaiting","data":[{
         "waiting":true,"new":2,"old":8,"urgentNew":0,"urgentOld":2}]});

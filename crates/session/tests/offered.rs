@@ -26,7 +26,10 @@ fn an_unchanged_description_gets_an_unchanged_answer() {
     assert_eq!(version(&first), version(&second));
     assert_eq!(sip_text::body(&first), sip_text::body(&second));
     assert_eq!(w.told(page), [""; 0]);
-    let changed = w.records.iter().any(|r| matches!(r.what, What::Changed { .. }));
+    let changed = w
+        .records
+        .iter()
+        .any(|r| matches!(r.what, What::Changed { .. }));
     assert!(!changed, "nothing to put on record");
 }
 
@@ -35,7 +38,9 @@ fn an_unchanged_description_gets_an_unchanged_answer() {
 fn address_port_number_and_codec_are_followed() {
     let port = PHONE_SDP.replace("43000", "43100");
     let address = PHONE_SDP.replace("c=IN IP4 127.0.0.1", "c=IN IP4 127.0.0.9");
-    let codec = PHONE_SDP.replace("AVP 0 101", "AVP 8 101").replace("0 PCMU", "8 PCMA");
+    let codec = PHONE_SDP
+        .replace("AVP 0 101", "AVP 8 101")
+        .replace("0 PCMU", "8 PCMA");
     for method in ["INVITE", "UPDATE"] {
         for (offer, sign) in [
             (&port, "127.0.0.1:43100"),
@@ -45,23 +50,38 @@ fn address_port_number_and_codec_are_followed() {
             let (mut w, page, mut peer) = up();
             peer.ask(&mut w, method, Some(("application/sdp", offer)));
             let answer = w.expect_sip("200");
-            assert_eq!(sip_text::header(&answer, "CSeq").unwrap(), format!("{} {method}", peer.cseq));
+            assert_eq!(
+                sip_text::header(&answer, "CSeq").unwrap(),
+                format!("{} {method}", peer.cseq)
+            );
             let plan = &w.media_now().0.media[0];
             let remote = plan.remote.unwrap().rtp.to_string();
             let codec = plan.routes[0].sip.to_string();
-            assert!([remote, codec].contains(&sign.to_owned()), "{method}: {plan:?}");
+            assert!(
+                [remote, codec].contains(&sign.to_owned()),
+                "{method}: {plan:?}"
+            );
             assert_eq!(w.told(page), [""; 0], "the page notices nothing");
-            let opened = w.media.commands.iter().filter(|c| matches!(c, MediaCommand::OpenBrowserLeg { .. }));
+            let opened = w
+                .media
+                .commands
+                .iter()
+                .filter(|c| matches!(c, MediaCommand::OpenBrowserLeg { .. }));
             assert_eq!(opened.count(), 1, "the browser is never renegotiated");
             let last = w.records.last().unwrap().what.to_string();
-            assert!(last.starts_with("changed by sip") && last.contains(sign), "{last}");
+            assert!(
+                last.starts_with("changed by sip") && last.contains(sign),
+                "{last}"
+            );
         }
     }
 }
 
 #[test]
 fn what_cannot_be_carried_gets_488_with_a_warning_and_changes_nothing() {
-    let g729 = PHONE_SDP.replace("AVP 0 101", "AVP 18").replace("0 PCMU", "18 G729");
+    let g729 = PHONE_SDP
+        .replace("AVP 0 101", "AVP 18")
+        .replace("0 PCMU", "18 G729");
     let t38 = "v=0\r\no=phone 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image 43002 udptl t38\r\n";
     for (offer, code) in [(g729.as_str(), 305), (t38, 399), ("v=0\r\n", 399)] {
         for method in ["INVITE", "UPDATE"] {
@@ -71,7 +91,10 @@ fn what_cannot_be_carried_gets_488_with_a_warning_and_changes_nothing() {
             let answer = w.final_answer();
             assert_eq!(sip_text::status(&answer), Some(488), "{offer}");
             let warning = sip_text::header(&answer, "Warning").expect("a Warning");
-            assert!(warning.starts_with(&format!("{code} ringdown \"")), "{warning}");
+            assert!(
+                warning.starts_with(&format!("{code} ringdown \"")),
+                "{warning}"
+            );
             assert_eq!(w.media.commands.len(), commands);
             assert_eq!(w.told(page), [""; 0]);
             let again = peer.re_invite(&mut w, PHONE_SDP);
@@ -92,10 +115,15 @@ fn added_video_is_refused_and_the_call_goes_on() {
 #[test]
 fn a_re_invite_without_sdp_gets_our_offer_and_its_ack_is_the_answer() {
     let (mut w, _, mut peer) = up();
-    let pcma = PHONE_SDP.replace("AVP 0 101", "AVP 8 101").replace("0 PCMU", "8 PCMA");
+    let pcma = PHONE_SDP
+        .replace("AVP 0 101", "AVP 8 101")
+        .replace("0 PCMU", "8 PCMA");
     let ok = peer.re_invite_without_sdp(&mut w, &pcma);
     assert_eq!(direction(&ok), "sendrecv");
-    assert_eq!(w.media_now().0.media[0].routes[0].sip.to_string(), "PCMA/8000");
+    assert_eq!(
+        w.media_now().0.media[0].routes[0].sip.to_string(),
+        "PCMA/8000"
+    );
 }
 
 #[test]
@@ -133,10 +161,17 @@ fn an_offer_in_an_early_dialog_changes_that_dialog_alone() {
     let moved = PHONE_SDP.replace("43000", "43100");
     peer.ask(&mut w, "UPDATE", Some(("application/sdp", &moved)));
     w.expect_sip("200");
-    let last = w.media.commands.iter().rev().find_map(|command| match command {
-        MediaCommand::ConnectSipLeg { stream, plan, .. } => Some((*stream, plan.media[0].remote.unwrap().rtp.port())),
-        _ => None,
-    });
+    let last = w
+        .media
+        .commands
+        .iter()
+        .rev()
+        .find_map(|command| match command {
+            MediaCommand::ConnectSipLeg { stream, plan, .. } => {
+                Some((*stream, plan.media[0].remote.unwrap().rtp.port()))
+            }
+            _ => None,
+        });
     assert_eq!(last, Some((StreamId(0), 43100)));
 }
 
@@ -157,7 +192,13 @@ fn an_early_dialog_that_ends_is_not_heard_and_the_page_hears_nothing() {
         &commands[0],
         MediaCommand::ConnectSipLeg { stream: StreamId(1), plan, .. } if plan.media[0].remote.is_none()
     ));
-    assert!(matches!(commands[1], MediaCommand::SelectRemoteStream { stream: StreamId(0), .. }));
+    assert!(matches!(
+        commands[1],
+        MediaCommand::SelectRemoteStream {
+            stream: StreamId(0),
+            ..
+        }
+    ));
     w.respond(&invite, "200 OK", "a", "");
     assert_eq!(w.told(page), ["talk:ESTABLISHED"]);
 }
@@ -206,7 +247,10 @@ fn a_late_offer_is_answered_in_the_ack() {
     let mut peer = Peer::caller(&invite, &ok);
     peer.ask_as(&mut w, "ACK", 1, Some(("application/sdp", PHONE_SDP)));
     assert_eq!(w.told(page), ["talk:ESTABLISHED"]);
-    assert_eq!(w.media_now().0.media[0].routes[0].sip.to_string(), "PCMU/8000");
+    assert_eq!(
+        w.media_now().0.media[0].routes[0].sip.to_string(),
+        "PCMU/8000"
+    );
     let answer = peer.re_invite(&mut w, PHONE_SDP);
     assert_eq!(sip_text::status(&answer), Some(200));
 }
@@ -256,7 +300,13 @@ fn prack(w: &mut World, peer: &mut Peer, ringing: &str, sdp: &str) {
     } else {
         "Content-Type: application/sdp\r\n".to_owned()
     };
-    let Peer { from, to, call_id, target, cseq } = peer;
+    let Peer {
+        from,
+        to,
+        call_id,
+        target,
+        cseq,
+    } = peer;
     w.sip(format!(
         "PRACK {target} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKprack{cseq}\r\n\
          Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} PRACK\r\n\
@@ -274,11 +324,17 @@ fn a_reliable_180_carries_our_offer_and_its_prack_the_answer() {
     let id = w.ringing_id(page);
     w.answer(page, &id);
     let oks: Vec<String> = std::iter::from_fn(|| w.try_sip("200")).collect();
-    let ok = oks.iter().find(|ok| ok.contains("1 INVITE")).expect("a 200 to INVITE");
+    let ok = oks
+        .iter()
+        .find(|ok| ok.contains("1 INVITE"))
+        .expect("a 200 to INVITE");
     assert_eq!(sip_text::body(ok), "", "SDP here would be a new offer");
     peer.ask_as(&mut w, "ACK", 1, None);
     assert_eq!(w.told(page), ["talk:ESTABLISHED"]);
-    assert_eq!(w.media_now().0.media[0].routes[0].sip.to_string(), "PCMU/8000");
+    assert_eq!(
+        w.media_now().0.media[0].routes[0].sip.to_string(),
+        "PCMU/8000"
+    );
     assert_eq!(w.hub.call_ids().len(), 1);
 }
 
@@ -294,7 +350,9 @@ fn a_prack_without_the_answer_that_was_due_ends_the_call() {
 #[test]
 fn an_invite_that_cannot_be_answered_says_why() {
     let (mut w, _, contact) = called(&[]);
-    let g729 = PHONE_SDP.replace("AVP 0 101", "AVP 18").replace("0 PCMU", "18 G729");
+    let g729 = PHONE_SDP
+        .replace("AVP 0 101", "AVP 18")
+        .replace("0 PCMU", "18 G729");
     w.invite_for(&contact, "in1", &g729);
     let refusal = w.expect_sip("488");
     assert!(sip_text::header(&refusal, "Warning").is_some(), "{refusal}");

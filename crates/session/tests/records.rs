@@ -56,14 +56,21 @@ fn an_incoming_call_names_all_sessions_that_ring_and_then_the_one_that_talks() {
     w.hangup(two, &id);
     let sessions = [one, two].map(|page| w.hub.session_of(page).unwrap());
     let of = |w: &World, at: usize| w.records[at].sessions.clone();
-    assert!(matches!(w.records[0].what, What::Started { incoming: true, .. }));
+    assert!(matches!(
+        w.records[0].what,
+        What::Started { incoming: true, .. }
+    ));
     assert_eq!(of(&w, 0), sessions);
     assert_eq!(w.records[1].what, What::Ringing);
     assert!(matches!(w.records[2].what, What::Answered { .. }));
     assert_eq!(of(&w, 2), sessions[1..]);
     assert!(matches!(w.records[3].what, What::Ended { .. }));
     assert_eq!(w.records.len(), 4);
-    assert!(w.records.iter().all(|r| r.sip_call_id.as_deref() == Some("in1")));
+    assert!(
+        w.records
+            .iter()
+            .all(|r| r.sip_call_id.as_deref() == Some("in1"))
+    );
 }
 
 #[test]

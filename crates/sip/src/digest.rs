@@ -101,8 +101,11 @@ pub fn respond(
     answer.to_string()
 }
 
-/// True if `answer` was made with `username` and `password` for this method and body. That its nonce is one of
-/// ours and fresh, its `nc` grows, and its URI is that of the request, is for the caller to check.
+/// True if `answer` was made with `username` and `password` for this method and body. The caller checks that its nonce is
+/// one of ours and fresh, that its `nc` grows, and that its URI is that of the request.
+///
+/// The response is compared in constant time. A `-sess` algorithm is checked with the client nonce of this very answer,
+/// so a client that changes it while the nonce lives is refused.
 pub fn check(
     answer: &Authorization,
     username: &str,
@@ -294,13 +297,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Compares without telling by its time where the difference is.
+/// Compares two texts in a time that depends on their lengths alone, so that it tells nobody how much of a guess is
+/// right.
 fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .fold(0, |difference, (x, y)| difference | (x ^ y))
-            == 0
+    let differences = a.iter().zip(b).fold(0, |all, (x, y)| all | (x ^ y));
+    // Without the black box a compiler might stop at the first difference.
+    a.len() == b.len() && std::hint::black_box(differences) == 0
 }
 
 #[cfg(test)]

@@ -161,6 +161,113 @@ fn retry_after_is_respected() {
     bench.request(Method::Register);
 }
 
+/// A registrar that refuses bans whoever asks too often, and one that reloads at night must not lose its phones.
+#[test]
+fn a_refused_refresh_is_tried_after_1_and_5_and_every_30_minutes() {
+    for status in [403, 404, 480, 603, 302] {
+        let mut bench = Bench::new();
+        let (id, _) = bench.registered();
+        bench.until_sent(secs(270));
+        let mut gaps = Vec::new();
+        for _ in 0..12 {
+            let register = bench.request(Method::Register);
+            let failed_at = bench.elapsed();
+            bench.reply(&register, status);
+            let cause = failed(&mut bench, true);
+            assert_eq!(cause.sip_code, Some(status));
+            let minutes = ["1 minute.", "5 minutes."];
+            let minutes = minutes.get(gaps.len()).unwrap_or(&" minutes.");
+            assert!(cause.text.ends_with(minutes), "{}", cause.text);
+            bench.until_sent(secs(34 * 60));
+            gaps.push((bench.elapsed() - failed_at).as_secs_f64() / 60.0);
+        }
+        for (n, gap) in gaps.iter().enumerate() {
+            let due = [1.0, 5.0].get(n).copied().unwrap_or(30.0);
+            let slack = due * 0.1 + 0.01;
+            assert!((due..=due + slack).contains(gap), "{status}: {gaps:?}");
+        }
+        let (least, most) = (
+            gaps[2..].iter().copied().fold(f64::MAX, f64::min),
+            gaps[2..].iter().copied().fold(0.0, f64::max),
+        );
+        assert!(most - least > 0.5, "jitter: {gaps:?}");
+        // It comes back, and the next refusal begins anew.
+        let register = bench.request(Method::Register);
+        bench.reply_with(&register, 200, |ok| bind(ok, &register, 300));
+        assert!(matches!(bench.event(), Event::Registered { .. }));
+        bench.until_sent(secs(270));
+        let register = bench.request(Method::Register);
+        bench.reply(&register, status);
+        assert!(failed(&mut bench, true).text.ends_with("in 1 minute."));
+        bench.until_sent(secs(67));
+        let register = bench.request(Method::Register);
+        bench.reply_with(&register, 200, |ok| bind(ok, &register, 300));
+        bench.event();
+        bench.unregister_and_finish(id);
+    }
+}
+
+/// An outage between two refusals does not make the registrar forget the first.
+#[test]
+fn outages_keep_their_back_off_between_refusals() {
+    let mut bench = Bench::new();
+    bench.registered();
+    bench.until_sent(secs(270));
+    for (status, least, most) in [(403, 60, 67), (500, 0, 2), (503, 0, 3), (403, 300, 331)] {
+        let register = bench.request(Method::Register);
+        let failed_at = bench.elapsed();
+        bench.reply(&register, status);
+        failed(&mut bench, true);
+        bench.until_sent(secs(40 * 60));
+        let gap = bench.elapsed() - failed_at;
+        assert!(
+            (secs(least)..=secs(most)).contains(&gap),
+            "{status}: {gap:?}"
+        );
+    }
+}
+
+/// Only a refused answer to a fresh challenge says that the password is wrong.
+#[test]
+fn a_refresh_stops_for_a_wrong_password_alone() {
+    // A challenge nobody can answer.
+    let mut bench = Bench::new();
+    bench.registered();
+    bench.until_sent(secs(270));
+    let register = bench.request(Method::Register);
+    bench.reply(&register, 401);
+    failed(&mut bench, true);
+    bench.until_sent(secs(67));
+    // Another try, and the password is refused.
+    let register = bench.request(Method::Register);
+    bench.reply_with(&register, 401, |r| challenge(r, "n1", false));
+    let register = bench.request(Method::Register);
+    bench.reply_with(&register, 401, |r| challenge(r, "n2", false));
+    let cause = failed(&mut bench, false);
+    assert!(cause.text.starts_with("Wrong SIP login or password"));
+    bench.over();
+    // Registered anew it is tried anew.
+    bench.act(|ua, now| ua.register(account("192.0.2.10"), now));
+    bench.request(Method::Register);
+}
+
+#[test]
+fn a_refusal_with_retry_after_waits_as_long() {
+    let mut bench = Bench::new();
+    bench.registered();
+    bench.until_sent(secs(270));
+    let register = bench.request(Method::Register);
+    bench.reply_with(&register, 403, |r| {
+        r.headers.push(HeaderName::RetryAfter, "900")
+    });
+    let cause = failed(&mut bench, true);
+    assert!(cause.text.ends_with("It is tried again in 15 minutes."));
+    bench.pass(ms(899_900));
+    bench.silent();
+    bench.pass(ms(100));
+    bench.request(Method::Register);
+}
+
 #[test]
 fn a_name_server_that_is_down_does_not_take_the_registrar_down() {
     let mut bench = Bench::new();

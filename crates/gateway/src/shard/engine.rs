@@ -245,7 +245,6 @@ fn call_of(command: &MediaCommand) -> CallId {
         | MediaCommand::SelectRemoteStream { call, .. }
         | MediaCommand::SelectBrowserLeg { call, .. }
         | MediaCommand::CloseLeg { call, .. }
-        | MediaCommand::SetHold { call, .. }
         | MediaCommand::CloseCall { call } => *call,
         MediaCommand::MoveBrowserLeg { from_call, .. } => *from_call,
     }

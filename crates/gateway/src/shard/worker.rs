@@ -252,8 +252,6 @@ impl Worker {
             MediaCommand::SelectBrowserLeg { call, leg } => {
                 self.step(call, |c, ctx| c.select_leg(leg, ctx));
             }
-            // The bridge learns to hold on another branch.
-            MediaCommand::SetHold { .. } => {}
             MediaCommand::MoveBrowserLeg {
                 from_call,
                 to_call,

@@ -41,7 +41,9 @@ impl Call {
         match self.check_digits(leg, kind, digits) {
             Err(text) => self.warn(leg, "sendDtmf", &cause::input(text), out),
             Ok(digits) => {
-                self.digits.waiting.extend(digits.map(|digit| (kind, digit)));
+                self.digits
+                    .waiting
+                    .extend(digits.map(|digit| (kind, digit)));
                 self.send_digit(out);
             }
         }
@@ -55,9 +57,11 @@ impl Call {
         digits: &'a str,
     ) -> Result<impl Iterator<Item = char> + use<'a>, String> {
         if kind == DtmfKind::Rfc2833 {
-            return Err("Digits in RTP (type RFC2833) are not available on this server yet: use \
+            return Err(
+                "Digits in RTP (type RFC2833) are not available on this server yet: use \
                         type INFO or INFO_RELAY."
-                .into());
+                    .into(),
+            );
         }
         if self.state != State::Established || self.live != Some(leg) {
             return Err("The call is not up on this page, so no digit can be sent.".into());
@@ -188,7 +192,9 @@ fn one_digit(text: &str) -> Option<char> {
         return is_digit(digit).then(|| digit.to_ascii_uppercase());
     }
     let event: usize = text.parse().ok()?;
-    b"0123456789*#ABCD".get(event).map(|digit| char::from(*digit))
+    b"0123456789*#ABCD"
+        .get(event)
+        .map(|digit| char::from(*digit))
 }
 
 #[cfg(test)]
@@ -214,7 +220,12 @@ mod tests {
 
     #[test]
     fn a_plain_digit_may_be_a_number() {
-        for (body, digit) in [("5", Some('5')), (" #\r\n", Some('#')), ("10", Some('*')), ("x", None)] {
+        for (body, digit) in [
+            ("5", Some('5')),
+            (" #\r\n", Some('#')),
+            ("10", Some('*')),
+            ("x", None),
+        ] {
             assert_eq!(plain(body.as_bytes()), digit, "{body:?}");
         }
     }

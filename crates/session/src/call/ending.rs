@@ -94,7 +94,12 @@ impl Call {
         }
     }
 
-    pub(super) fn session_gone(&mut self, session: SessionId, rules: &CallRules, out: &mut Vec<Effect>) {
+    pub(super) fn session_gone(
+        &mut self,
+        session: SessionId,
+        rules: &CallRules,
+        out: &mut Vec<Effect>,
+    ) {
         let gone: Vec<LegId> = self
             .legs
             .iter()

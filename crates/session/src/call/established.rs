@@ -21,12 +21,7 @@ const WARN_AGENT: &str = "ringdown";
 
 impl Call {
     /// Both sides can talk.
-    pub(super) fn establish(
-        &mut self,
-        leg: LegId,
-        sip_status: Option<u16>,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn establish(&mut self, leg: LegId, sip_status: Option<u16>, out: &mut Vec<Effect>) {
         self.state = State::Established;
         let why = self.why();
         self.note(What::Answered { why }, out);
@@ -63,12 +58,7 @@ impl Call {
     }
 
     /// What offer and answer came to in one dialog goes to media.
-    pub(super) fn agree(
-        &mut self,
-        stream: StreamId,
-        agreement: Agreement,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn agree(&mut self, stream: StreamId, agreement: Agreement, out: &mut Vec<Effect>) {
         out.push(Effect::Media(MediaCommand::ConnectSipLeg {
             call: self.id,
             stream,
@@ -209,7 +199,11 @@ impl Call {
             .map(|before| next.plan().changes_since(before))
             .unwrap_or_default();
         if by == Side::Browser {
-            let verb = if self.sip.negotiation.hold.in_force { "holds" } else { "resumes" };
+            let verb = if self.sip.negotiation.hold.in_force {
+                "holds"
+            } else {
+                "resumes"
+            };
             what.push(format!("the page {verb} the call"));
         }
         if before.as_ref() == Some(next.plan()) {
@@ -217,7 +211,7 @@ impl Call {
         } else {
             self.agree(stream, next, out);
         }
-        if self.state != State::Established {
+        if self.state != State::Established || self.sip.negotiation.selected != Some(stream) {
             return;
         }
         if !what.is_empty() {

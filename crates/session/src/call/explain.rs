@@ -12,7 +12,9 @@ impl Call {
         let call_id = self.legs.get(&leg)?.wire_id.clone();
         let negotiation = &self.sip.negotiation;
         let current = negotiation.current();
-        let theirs = current.map(|now| now.theirs()).or(negotiation.theirs.as_ref());
+        let theirs = current
+            .map(|now| now.theirs())
+            .or(negotiation.theirs.as_ref());
         let browser = negotiation.browser.as_ref();
         let offered = [MediaKind::Audio, MediaKind::Video]
             .into_iter()
@@ -30,7 +32,10 @@ impl Call {
             sip_call_id: None,
             offered,
             chosen: plans.iter().map(chosen).collect(),
-            addresses: plans.iter().filter_map(|media| self.address(media)).collect(),
+            addresses: plans
+                .iter()
+                .filter_map(|media| self.address(media))
+                .collect(),
             hold: Holders { local, remote },
             ladder: Vec::new(),
             ladder_omitted: 0,
@@ -41,7 +46,11 @@ impl Call {
         if media.routes.is_empty() {
             return None;
         }
-        let local = self.sip.local.iter().find(|local| local.kind == media.kind)?;
+        let local = self
+            .sip
+            .local
+            .iter()
+            .find(|local| local.kind == media.kind)?;
         Some(MediaAddresses {
             medium: medium(media.kind),
             local: local.rtp.to_string(),

@@ -210,13 +210,7 @@ impl Call {
     }
 
     /// R5, R8b: SDP, then the call, then RING; the SIP side hears 180 with the first page.
-    fn ring_page(
-        &mut self,
-        leg: LegId,
-        sdp: String,
-        rules: &CallRules,
-        out: &mut Vec<Effect>,
-    ) {
+    fn ring_page(&mut self, leg: LegId, sdp: String, rules: &CallRules, out: &mut Vec<Effect>) {
         self.send_sdp(leg, sdp, out);
         let Some(entry) = self.legs.get(&leg) else {
             return;

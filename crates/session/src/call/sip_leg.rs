@@ -120,7 +120,11 @@ impl Negotiation {
     /// The page has been answered with video, in whichever dialog.
     pub(super) fn video_is_up(&self) -> bool {
         let is_video = |media: &MediaPlan| media.kind == MediaKind::Video && media.accepted;
-        let mut plans = self.agreements.values().map(Agreement::plan).chain(&self.told);
+        let mut plans = self
+            .agreements
+            .values()
+            .map(Agreement::plan)
+            .chain(&self.told);
         plans.any(|plan| plan.media.iter().any(is_video))
     }
 

@@ -44,7 +44,9 @@ impl Call {
         let (State::Established, Some(current)) = (self.state, current) else {
             return out.push(Effect::Unbind { session, wire_id });
         };
-        let media = current.plan().media
+        let media = current
+            .plan()
+            .media
             .iter()
             .filter(|media| media.accepted)
             .map(|media| BrowserMedia {

@@ -15,7 +15,14 @@ const DIGEST_FIELDS: [&str; 6] = [
 
 /// Their parameters that may be read: all others are masked, those that we do not know included.
 const OPEN_PARAMETERS: [&str; 8] = [
-    "realm", "username", "uri", "algorithm", "qop", "nc", "stale", "domain",
+    "realm",
+    "username",
+    "uri",
+    "algorithm",
+    "qop",
+    "nc",
+    "stale",
+    "domain",
 ];
 
 /// Attributes of SDP whose value is a key or a password.
@@ -165,7 +172,9 @@ fn sdp_line(line: &str) -> Option<String> {
         let suite = words.next().unwrap_or_default();
         return Some(format!("a={name}:{tag} {suite} {MASK}"));
     }
-    let secret = SECRET_ATTRIBUTES.iter().any(|of| name.eq_ignore_ascii_case(of));
+    let secret = SECRET_ATTRIBUTES
+        .iter()
+        .any(|of| name.eq_ignore_ascii_case(of));
     secret.then(|| format!("a={name}:{MASK}"))
 }
 

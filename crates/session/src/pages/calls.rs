@@ -13,7 +13,13 @@ use crate::ids::{CallId, LegId, SessionId, SocketId};
 
 impl Hub {
     /// `call`: TRYING at once (R4), then either an INVITE or `finish{FAILED}` with the reason.
-    pub(super) fn call(&mut self, socket: SocketId, session: SessionId, request: CallRequest, now: Instant) {
+    pub(super) fn call(
+        &mut self,
+        socket: SocketId,
+        session: SessionId,
+        request: CallRequest,
+        now: Instant,
+    ) {
         if self.call_of(session, &request.call_id).is_some() {
             let text = "A call with this callId is already there.";
             return self.refuse(socket, "call", Some(request.call_id), text);
@@ -116,7 +122,8 @@ impl Hub {
     /// `explain`: what the call negotiated, and its SIP messages.
     pub(super) fn explain(&mut self, socket: SocketId, session: SessionId, call_id: String) {
         let call = self.call_of(session, &call_id);
-        let explained = call.and_then(|(call, leg)| Some((call, self.calls.get(&call)?.explain(leg)?)));
+        let explained =
+            call.and_then(|(call, leg)| Some((call, self.calls.get(&call)?.explain(leg)?)));
         let Some((call, mut explanation)) = explained else {
             return self.no_such_call(socket, "explain", call_id);
         };

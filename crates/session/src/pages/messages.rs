@@ -26,7 +26,9 @@ impl Hub {
     ) {
         let account = self.sessions.get(&session).and_then(|s| s.account.clone());
         let sendable = account
-            .ok_or_else(|| "This page connected without a SIP login, so it cannot send messages.".to_owned())
+            .ok_or_else(|| {
+                "This page connected without a SIP login, so it cannot send messages.".to_owned()
+            })
             .and_then(|account| {
                 let to = sip::callee_uri(&message.to, &account.domain);
                 Ok((to.map_err(|error| error.to_string())?, account))
@@ -45,7 +47,9 @@ impl Hub {
             }
             Ok((to, account)) => {
                 let body = Bytes::from(message.body);
-                let id = self.ua.message(account, to, &message.content_type, body, now);
+                let id = self
+                    .ua
+                    .message(account, to, &message.content_type, body, now);
                 self.messages.insert(id, (session, message.operation_id));
             }
         }
@@ -82,11 +86,16 @@ impl Hub {
             Some(invite) => {
                 let call = self.call_of_invite(invite);
                 let page = call.and_then(|call| self.calls.get(&call)?.live_page());
-                page.map(|(session, id)| (session, Some(id.to_owned()))).into_iter().collect()
+                page.map(|(session, id)| (session, Some(id.to_owned())))
+                    .into_iter()
+                    .collect()
             }
             None => {
                 let sessions = self.sessions_of(registration);
-                sessions.into_iter().map(|session| (session, None)).collect()
+                sessions
+                    .into_iter()
+                    .map(|session| (session, None))
+                    .collect()
             }
         };
         let mut reached = false;
@@ -113,7 +122,10 @@ impl Hub {
     /// The sender as the page knows its peers: `user`, or `user@host` of another domain.
     fn sender(&self, session: SessionId, from: &RemoteIdentity) -> String {
         let account = self.sessions.get(&session).and_then(|s| s.account.as_ref());
-        let address = from.uri.split_once(':').map_or(&*from.uri, |(_, address)| address);
+        let address = from
+            .uri
+            .split_once(':')
+            .map_or(&*from.uri, |(_, address)| address);
         let address = address.split([';', '?']).next().unwrap_or_default();
         let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
         let own = account.is_some_and(|account| account.domain.eq_ignore_ascii_case(host));
@@ -199,7 +211,10 @@ mod tests {
         assert!(summary.waiting);
         assert_eq!((summary.new, summary.old), (Some(2), Some(8)));
         assert_eq!((summary.urgent_new, summary.urgent_old), (Some(0), Some(2)));
-        assert_eq!(summary.account.as_deref(), Some("sip:alice@vmail.example.com"));
+        assert_eq!(
+            summary.account.as_deref(),
+            Some("sip:alice@vmail.example.com")
+        );
         let bare = read_summary("messages-waiting: no\n").unwrap();
         assert_eq!((bare.waiting, bare.new), (false, None));
         assert!(read_summary("Voice-Message: 2/8").is_none());

@@ -138,8 +138,9 @@ pub struct World {
     pub records: Vec<session::Record>,
     /// All inputs, for replay.
     pub log: Vec<(Duration, Input)>,
-    /// All outputs, for replay.
+    /// All outputs, for replay: where `keeps_outputs` says so, since printing them takes long.
     pub outputs: Vec<String>,
+    pub keeps_outputs: bool,
     /// Pages do not answer pings.
     pub deaf: bool,
     next_socket: u64,
@@ -173,6 +174,7 @@ impl World {
             records: Vec::new(),
             log: Vec::new(),
             outputs: Vec::new(),
+            keeps_outputs: false,
             deaf: false,
             next_socket: 1,
         }
@@ -188,8 +190,10 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(output) = self.hub.poll_output() {
-            self.outputs
-                .push(format!("{:?} {output:?}", self.now - self.start));
+            if self.keeps_outputs {
+                let at = self.now - self.start;
+                self.outputs.push(format!("{at:?} {output:?}"));
+            }
             match output {
                 Output::Frame { socket, text } => {
                     let frame: Value = serde_json::from_str(&text).expect("frames are JSON");
@@ -433,7 +437,14 @@ impl World {
 
     /// An INVITE for the Contact that `register` carried.
     pub fn invite_for(&mut self, contact_uri: &str, call_id: &str, body: &str) -> String {
-        let invite = sip_text::request(
+        let invite = self.invite_text(contact_uri, call_id, body);
+        self.sip(invite.clone());
+        invite
+    }
+
+    /// The INVITE itself.
+    pub fn invite_text(&self, contact_uri: &str, call_id: &str, body: &str) -> String {
+        sip_text::request(
             &format!("INVITE {contact_uri}"),
             &[
                 &format!("Via: SIP/2.0/UDP {SIP_SERVER};branch=z9hG4bK{call_id}"),
@@ -445,9 +456,7 @@ impl World {
                 &format!("Contact: <sip:10005@{SIP_SERVER}>"),
             ],
             body,
-        );
-        self.sip(invite.clone());
-        invite
+        )
     }
 
     /// An ACK to our 200, or a BYE, or any other request in the dialog that our 200 made.

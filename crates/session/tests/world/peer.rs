@@ -56,6 +56,13 @@ impl Peer {
         cseq: u32,
         content: Option<(&str, &str)>,
     ) -> String {
+        let text = self.text(method, cseq, content);
+        w.sip(text.clone());
+        text
+    }
+
+    /// The request itself.
+    pub fn text(&self, method: &str, cseq: u32, content: Option<(&str, &str)>) -> String {
         let (content_type, body) = content.unwrap_or_default();
         let content_type = if content_type.is_empty() {
             String::new()
@@ -69,14 +76,12 @@ impl Peer {
             target,
             ..
         } = self;
-        let text = format!(
+        format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {SIP_SERVER};branch=z9hG4bK{method}{cseq}{call_id}\r\n\
              Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:phone@{SIP_SERVER}>\r\n{content_type}Content-Length: {}\r\n\r\n{body}",
             body.len()
-        );
-        w.sip(text.clone());
-        text
+        )
     }
 
     /// A re-INVITE with this SDP, and our final answer to it, ACKed.
@@ -117,7 +122,10 @@ impl World {
         self.call(page, "c1", "10005");
         let invite = self.expect_sip("INVITE");
         self.respond(&invite, "200 OK", "phone", PHONE_SDP);
-        assert_eq!(self.told(page).last().map(String::as_str), Some("talk:ESTABLISHED"));
+        assert_eq!(
+            self.told(page).last().map(String::as_str),
+            Some("talk:ESTABLISHED")
+        );
         Peer::called(&invite, "phone")
     }
 
@@ -138,7 +146,8 @@ impl World {
         let frames = self.frames(page);
         let notify = frames.iter().find(|f| f["message"] == "notifyIncomingCall");
         let id = notify.and_then(|f| f["data"][0]["callId"].as_str());
-        id.unwrap_or_else(|| panic!("nothing rings: {frames:?}")).to_owned()
+        id.unwrap_or_else(|| panic!("nothing rings: {frames:?}"))
+            .to_owned()
     }
 
     /// Our next final response.
@@ -160,24 +169,39 @@ impl World {
     }
 
     pub fn hold(&mut self, page: session::SocketId, id: &str) {
-        self.say(page, serde_json::json!({"message":"hold","data":[{"callId":id}]}));
+        self.say(
+            page,
+            serde_json::json!({"message":"hold","data":[{"callId":id}]}),
+        );
     }
 
     pub fn unhold(&mut self, page: session::SocketId, id: &str) {
-        self.say(page, serde_json::json!({"message":"unhold","data":[{"callId":id}]}));
+        self.say(
+            page,
+            serde_json::json!({"message":"unhold","data":[{"callId":id}]}),
+        );
     }
 
     /// What media was told last of the SIP leg: its plan, and whether it is held.
     pub fn media_now(&self) -> (sdp::Plan, bool) {
         let mut commands = self.media.commands.iter().rev();
         let plan = commands.find_map(|command| match command {
-            MediaCommand::ConnectSipLeg { plan, stream: StreamId(0), .. } => Some(plan.clone()),
+            MediaCommand::ConnectSipLeg {
+                plan,
+                stream: StreamId(0),
+                ..
+            } => Some(plan.clone()),
             _ => None,
         });
-        let held = self.media.commands.iter().rev().find_map(|command| match command {
-            MediaCommand::SetHold { held, .. } => Some(*held),
-            _ => None,
-        });
+        let held = self
+            .media
+            .commands
+            .iter()
+            .rev()
+            .find_map(|command| match command {
+                MediaCommand::SetHold { held, .. } => Some(*held),
+                _ => None,
+            });
         (plan.expect("a plan"), held.unwrap_or(false))
     }
 }
@@ -193,7 +217,11 @@ pub fn direction(message: &str) -> &str {
 
 /// The version of `o=`.
 pub fn version(message: &str) -> u64 {
-    let origin = sip_text::body(message).lines().find(|line| line.starts_with("o="));
+    let origin = sip_text::body(message)
+        .lines()
+        .find(|line| line.starts_with("o="));
     let version = origin.and_then(|line| line.split(' ').nth(2));
-    version.and_then(|version| version.parse().ok()).expect("a version")
+    version
+        .and_then(|version| version.parse().ok())
+        .expect("a version")
 }

@@ -371,3 +371,40 @@ fn session_variants_and_body() {
     );
     assert!(sent.contains("1707eaf5c6ed1a8f6ff2e49286b06bc2"), "{sent}");
 }
+
+#[test]
+fn texts_compare_as_a_whole() {
+    for (a, b, equal) in [
+        ("", "", true),
+        ("abc", "abc", true),
+        ("abc", "abd", false),
+        ("xbc", "abc", false),
+        ("abc", "ab", false),
+        ("", "a", false),
+    ] {
+        assert_eq!(same(a.as_bytes(), b.as_bytes()), equal, "{a} {b}");
+    }
+}
+
+#[test]
+fn strength_has_two_sides() {
+    let strength = |algorithm, qop: &[&str]| {
+        let mut challenge = Challenge::new("r", "n", algorithm);
+        challenge.qop = qop.iter().map(|&qop| qop.to_owned()).collect();
+        Strength::of(&challenge)
+    };
+    let plain = strength(Algorithm::Md5, &["auth"]);
+    for (other, at_least) in [
+        (strength(Algorithm::Md5, &["auth-int", "auth"]), true),
+        (strength(Algorithm::Md5, &["auth-int"]), true),
+        (strength(Algorithm::Sha256, &["auth"]), true),
+        (strength(Algorithm::Md5, &[]), false),
+        (strength(Algorithm::Sha256, &[]), false),
+    ] {
+        assert_eq!(other.is_at_least(&plain), at_least, "{other}");
+    }
+    assert_eq!(
+        strength(Algorithm::Sha256, &[]).to_string(),
+        "SHA-256 without qop"
+    );
+}

@@ -302,7 +302,7 @@ impl Auth {
                     now: Strength::of(challenge).to_string(),
                 });
             }
-            if self.is_answered(challenge) {
+            if self.is_answered(challenge, when) {
                 return Err(Refusal::WrongPassword);
             }
         }
@@ -324,12 +324,17 @@ impl Auth {
         Ok(())
     }
 
-    /// The refused request had the answer to this challenge, or as good as that. RFC 7616 section 3.3: `stale=true` says
-    /// that the password was right and only the nonce too old.
-    fn is_answered(&self, challenge: &Challenge) -> bool {
+    /// Whether the refused request had the answer to this challenge already. RFC 7616 section 3.3: `stale=true` says that
+    /// the password was right and only the nonce too old.
+    fn is_answered(&self, challenge: &Challenge, when: When) -> bool {
         let answer = self.answers.iter().find(|a| a.is_for(challenge));
         answer.is_some_and(|answer| {
-            answer.challenge.nonce == challenge.nonce || (answer.fresh && !challenge.stale)
+            let same = answer.challenge.nonce == challenge.nonce;
+            if answer.fresh {
+                same || !challenge.stale
+            } else {
+                same && when == When::InDialog
+            }
         })
     }
 

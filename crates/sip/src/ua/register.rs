@@ -3,15 +3,19 @@
 //! ```text
 //!  register() ─► LookingUp ─► Registering ─200─► Registered ─ refresh ─► LookingUp
 //!                    │             │ first failure: gone        ▲
-//!                    └─────────────┴─ failure later ─► Waiting ─┘ back-off
+//!                    └─────────────┴─ failure later ─► Waiting ─┘
 //!  unregister(): REGISTER with Expires 0 ─► Leaving ─ any end ─► gone
 //! ```
+//! How long a registration waits after a failure depends on its kind. A registrar that cannot be reached, times out or
+//! answers 5xx is asked again within seconds, so that its return is noticed at once. One that refuses is asked again
+//! after 1, 5 and then every 30 minutes: it counts refusals, and bans whoever sends many. A wrong password ends the
+//! registration.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Ua;
-use super::auth::{Auth, Realms, When};
+use super::auth::{Auth, Realms, Refusal, When};
 use super::call_out::unreachable_server;
 use super::capabilities::allow;
 use super::client_transactions::{Failure, User};
@@ -25,13 +29,13 @@ use crate::message::{Headers, Method, Request, Response};
 use crate::resolve::Hop;
 use crate::uri::Uri;
 
-/// What a binding is asked for, in seconds. Short enough that a server which lost its table hears of us soon.
+/// The life that is asked for a binding, in seconds. It is short, so that a server which lost its table hears of us soon.
 const EXPIRES: u32 = 300;
 
-/// A registrar that wants more than a day is refused.
+/// The longest life that a registrar may demand (423), in seconds: a day.
 const MAX_EXPIRES: u32 = 86_400;
 
-/// Longest wait before another try after a failure while the outage is young (behaviour 36: back within 10 s).
+/// The longest wait before another try while an outage is young (behaviour 36: back within 10 s).
 const SOON: Duration = Duration::from_secs(8);
 
 /// The same when the outage has lasted.
@@ -39,6 +43,27 @@ const LATER: Duration = Duration::from_secs(30);
 
 /// Failures after which an outage counts as lasting.
 const MANY: u32 = 20;
+
+/// Waits before another try after the registrar has refused a refresh: the last one repeats.
+const AFTER_REFUSAL: [Duration; 3] = [
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(30 * 60),
+];
+
+/// The longest Retry-After that is respected.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30 * 60);
+
+/// How a try failed, which decides about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// No answer, or one that says the server has a problem of its own (408, 5xx); with its Retry-After.
+    Outage(Option<Duration>),
+    /// The registrar does not want this registration; with its Retry-After.
+    Refused(Option<Duration>),
+    /// The registrar refused a fresh answer to its challenge. Another try would be guessing.
+    WrongPassword,
+}
 
 /// Where a registration stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,28 +82,30 @@ enum State {
 pub(crate) struct Registration {
     state: State,
     pub(crate) account: Account,
-    /// User part of our Contact: who names it has it from the registrar.
+    /// The user part of our Contact. Whoever names it learned it from the registrar.
     pub(crate) token: String,
     call_id: String,
     tag: String,
     cseq: u32,
     /// Seconds to ask for.
     expires: u32,
-    /// Everything the next hop resolved to last.
+    /// All hops that the next hop's name resolved to last.
     pub(crate) hops: Vec<Hop>,
-    /// Of these, what is left to try.
+    /// Those of them that are left to try.
     left: VecDeque<Hop>,
-    /// The one in use.
+    /// The hop in use.
     pub(crate) hop: Option<Hop>,
     /// What the next hop has asked for.
     pub(crate) realms: Realms,
     auth: Auth,
     transaction: Option<TransactionId>,
-    /// It has been registered before: failures are retried.
+    /// A REGISTER has succeeded, so that later failures are retried.
     established: bool,
-    /// In a row.
+    /// Outages in a row.
     failures: u32,
-    /// Since when the binding holds, as granted last.
+    /// Refusals since the last success.
+    refusals: u32,
+    /// When the binding was last granted.
     granted_at: Option<Instant>,
     /// Connections that broke soon after a grant, in a row.
     broken: u32,
@@ -88,7 +115,7 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// The same login at the same server.
+    /// True for the same login at the same server.
     pub(crate) fn is_of(&self, account: &Account) -> bool {
         let own = &self.account;
         own.user == account.user
@@ -121,6 +148,7 @@ impl Ua {
             transaction: None,
             established: false,
             failures: 0,
+            refusals: 0,
             granted_at: None,
             broken: 0,
             leaving: false,
@@ -144,13 +172,13 @@ impl Ua {
             State::LookingUp if registration.hop.is_none() => {
                 self.registration_gone(id, Event::Unregistered { id })
             }
-            // The answer on its way may make a binding: it is removed then.
+            // The answer that is on its way may make a binding, which is removed then.
             State::Registering | State::Leaving => {}
             State::LookingUp | State::Registered | State::Waiting => self.remove_binding(id, now),
         }
     }
 
-    /// One more REGISTER, from the look-up on.
+    /// Begins one more REGISTER with the look-up of the registrar.
     fn begin_registration(&mut self, id: RegistrationId, now: Instant) {
         let Some(registration) = self.registrations.get_mut(&id) else {
             return;
@@ -162,7 +190,7 @@ impl Ua {
         self.look_up(&target, Seeker::Registration(id), now);
     }
 
-    /// The registrar's addresses are known, or why not.
+    /// The look-up of the registrar is done.
     pub(crate) fn registration_found(
         &mut self,
         id: RegistrationId,
@@ -178,7 +206,7 @@ impl Ua {
         };
         match hops {
             Ok(mut hops) => {
-                // The one that answered last stays first as long as DNS names it.
+                // The hop that answered last stays first as long as DNS names it.
                 if let Some(at) = hops
                     .iter()
                     .position(|hop| Some(hop) == registration.hop.as_ref())
@@ -188,15 +216,15 @@ impl Ua {
                 }
                 registration.hops = hops;
             }
-            // A name server that is down does not take the registrar down with it.
+            // The registrar may well be there although the name server is down.
             Err(_) if registration.established && !registration.hops.is_empty() => {}
-            Err(cause) => return self.registration_failed(id, cause, None, now),
+            Err(cause) => return self.registration_failed(id, cause, Trouble::Outage(None), now),
         }
         registration.left = registration.hops.clone().into();
         self.register_at_next(id, now);
     }
 
-    /// REGISTER to the next target; without one this try has failed.
+    /// Sends REGISTER to the next hop; if none is left, this try has failed.
     fn register_at_next(&mut self, id: RegistrationId, now: Instant) {
         let Some(registration) = self.registrations.get_mut(&id) else {
             return;
@@ -206,7 +234,7 @@ impl Ua {
             let cause = registration.last_failure.take();
             let cause =
                 cause.unwrap_or_else(|| unreachable_server(&server, "no address is left to try"));
-            return self.registration_failed(id, cause, None, now);
+            return self.registration_failed(id, cause, Trouble::Outage(None), now);
         };
         registration.hop = Some(hop);
         registration.state = if registration.leaving {
@@ -236,7 +264,7 @@ impl Ua {
                 registration.account.domain
             );
             let cause = Cause::new(400, Stage::Input, Side::Browser, text);
-            return self.registration_failed(id, cause, None, now);
+            return self.registration_failed(id, cause, Trouble::Refused(None), now);
         };
         registration.auth.authorize(
             &mut request,
@@ -244,7 +272,7 @@ impl Ua {
             &mut registration.realms,
             &mut self.rng,
         );
-        // All targets together may take as long as one alone.
+        // All hops together may take as long as one alone.
         let patience = life / u32::try_from(registration.hops.len().max(1)).unwrap_or(1);
         match self.start_client(request, &hop, User::Register(id), patience, now) {
             Some(transaction) => {
@@ -305,15 +333,16 @@ impl Ua {
             let server = registration.server();
             let text = format!("{server} accepted the registration but keeps it for 0 seconds.");
             let cause = Cause::new(200, Stage::Register, Side::Sip, text);
-            return self.registration_failed(id, cause, None, now);
+            return self.registration_failed(id, cause, Trouble::Refused(None), now);
         }
         registration.state = State::Registered;
         registration.established = true;
         registration.failures = 0;
+        registration.refusals = 0;
         registration.granted_at = Some(now);
         let expires = Duration::from_secs(u64::from(granted));
-        // 85 to 90 % of the time granted, so that not all refresh at once, and never less than 5 s before its end if the
-        // time granted allows.
+        // The refresh comes after 85 to 90 % of the time granted, so that not all refresh at once, and at least 5 s before
+        // its end if the time granted allows.
         let early = expires.mul_f64(0.85 + 0.05 * jitter as f64 / 1000.0);
         let latest = expires
             .saturating_sub(Duration::from_secs(5))
@@ -353,9 +382,11 @@ impl Ua {
                     &server,
                 );
                 cause.text = refusal.sentence(&login, &server, "REGISTER", response.status);
-                // Asking again would only look like guessing.
-                registration.established = false;
-                self.registration_failed(id, cause, None, now);
+                let trouble = match refusal {
+                    Refusal::WrongPassword => Trouble::WrongPassword,
+                    _ => Trouble::Refused(None),
+                };
+                self.registration_failed(id, cause, trouble, now);
             }
         }
     }
@@ -376,10 +407,14 @@ impl Ua {
             .headers
             .retry_after()
             .map(|after| Duration::from_secs(after.seconds.into()));
-        self.registration_failed(id, cause, after, now);
+        let trouble = match response.status {
+            408 | 500..=599 => Trouble::Outage(after),
+            _ => Trouble::Refused(after),
+        };
+        self.registration_failed(id, cause, trouble, now);
     }
 
-    /// No answer from a target: the next one, or this try has failed.
+    /// A hop has not answered: the next one is tried, or this try has failed.
     pub(crate) fn register_failed(
         &mut self,
         id: RegistrationId,
@@ -412,8 +447,8 @@ impl Ua {
     fn registration_failed(
         &mut self,
         id: RegistrationId,
-        cause: Cause,
-        after: Option<Duration>,
+        mut cause: Cause,
+        trouble: Trouble,
         now: Instant,
     ) {
         let jitter = self.random_below(1000);
@@ -423,18 +458,31 @@ impl Ua {
         if registration.leaving {
             return self.registration_gone(id, Event::Unregistered { id });
         }
-        if !registration.established {
+        let wait = match trouble {
+            _ if !registration.established => None,
+            Trouble::WrongPassword => None,
+            Trouble::Outage(after) => {
+                let wait = back_off(registration.failures, jitter);
+                registration.failures += 1;
+                Some(wait.max(after.unwrap_or_default().min(MAX_RETRY_AFTER)))
+            }
+            Trouble::Refused(after) => {
+                let wait = after_refusal(registration.refusals, jitter);
+                registration.refusals += 1;
+                let wait = wait.max(after.unwrap_or_default().min(MAX_RETRY_AFTER));
+                cause.text += &format!(" It is tried again in {}.", minutes(wait));
+                Some(wait)
+            }
+        };
+        let Some(wait) = wait else {
             let event = Event::RegistrationFailed {
                 id,
                 cause,
                 will_retry: false,
             };
             return self.registration_gone(id, event);
-        }
+        };
         registration.state = State::Waiting;
-        let back_off = back_off(registration.failures, jitter);
-        registration.failures += 1;
-        let wait = back_off.max(after.unwrap_or_default().min(Duration::from_secs(600)));
         self.schedule
             .set(Owner::Registration(id), Alarm::Retry, now + wait);
         self.event(Event::RegistrationFailed {
@@ -444,8 +492,8 @@ impl Ua {
         });
     }
 
-    /// The connection that a binding was made over is gone, and with it perhaps the way of incoming calls: REGISTER over a
-    /// new one. A server that closes after every answer is not asked ever faster.
+    /// The connection that a binding was made over is gone, and incoming calls may not find us any more. REGISTER goes out
+    /// over a new one. A server that closes after every answer is asked ever more slowly.
     pub(crate) fn renew_bindings(&mut self, hop: &Hop, now: Instant) {
         let bound = self.registrations.iter().filter(|(_, registration)| {
             registration.state == State::Registered && registration.hop.as_ref() == Some(hop)
@@ -471,7 +519,7 @@ impl Ua {
         }
     }
 
-    /// REGISTER with Expires 0, to the hop that holds the binding.
+    /// Sends REGISTER with Expires 0 to the hop that holds the binding.
     fn remove_binding(&mut self, id: RegistrationId, now: Instant) {
         self.forget_look_ups(|seeker| *seeker == Seeker::Registration(id));
         let Some(registration) = self.registrations.get_mut(&id) else {
@@ -492,8 +540,25 @@ impl Ua {
     }
 }
 
-/// How long to wait before trying again after `failures` in a row; `jitter` in 0..1000. Half of it at random: a thousand
-/// phones shall not come back in the same second.
+/// How long to wait after the registrar has refused `refusals` refreshes before; `jitter` in 0..1000. Up to a tenth more
+/// at random, so that the phones of a company do not all come back at once.
+fn after_refusal(refusals: u32, jitter: u64) -> Duration {
+    let step = usize::try_from(refusals).unwrap_or(usize::MAX);
+    let [.., last] = AFTER_REFUSAL;
+    let wait = AFTER_REFUSAL.get(step).copied().unwrap_or(last);
+    wait.mul_f64(1.0 + 0.1 * jitter as f64 / 1000.0)
+}
+
+/// `1 minute`, `5 minutes`.
+fn minutes(time: Duration) -> String {
+    match time.as_secs() / 60 {
+        1 => "1 minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
+/// How long to wait before trying again after `failures` outages in a row; `jitter` in 0..1000. Half of it is random, so
+/// that a thousand phones do not come back in the same second.
 fn back_off(failures: u32, jitter: u64) -> Duration {
     let doubled = Duration::from_secs(1 << failures.min(5));
     let limit = if failures < MANY { SOON } else { LATER };
@@ -503,7 +568,7 @@ fn back_off(failures: u32, jitter: u64) -> Duration {
 }
 
 impl Registration {
-    /// The REGISTER without Via and credentials (RFC 3261 section 10.2). `None`: the domain makes no URI.
+    /// The REGISTER without Via and credentials (RFC 3261 section 10.2); `None` if the domain makes no URI.
     fn request(&self, contact: &str) -> Option<Request> {
         let mut headers = Headers::new();
         let expires = if self.leaving { 0 } else { self.expires };
@@ -537,7 +602,7 @@ impl Registration {
         })
     }
 
-    /// Seconds granted: the `expires` of our Contact in the 2xx, else Expires, else what was asked (10.2.4, 10.3).
+    /// The seconds granted: the `expires` of our Contact in the 2xx, else Expires, else what was asked for (10.2.4, 10.3).
     fn granted(&self, response: &Response) -> u32 {
         let lines = response.headers.get_all(&HeaderName::Contact);
         let contacts = lines.filter_map(|line| match Contacts::parse(line) {

@@ -321,6 +321,7 @@ fn an_older_nonce_says_nothing_about_the_password() {
         ("401 r n2", OK),
         ("401 r n3", Err(Refusal::WrongPassword)),
         ("begin", OK),
+        ("401 r n2", OK),
         ("401 r n2", Err(Refusal::WrongPassword)),
     ] {
         if challenge == "begin" {
@@ -328,6 +329,16 @@ fn an_older_nonce_says_nothing_about_the_password() {
             continue;
         }
         let verdict = auth.challenged(&response(challenge), When::Outside, &mut realms);
+        assert_eq!(verdict, expected, "{challenge}");
+    }
+    // Inside a dialog each nonce is answered once.
+    auth.begin();
+    let verdict = auth.challenged(&response("407 p n1"), When::Outside, &mut realms);
+    assert_eq!(verdict, OK);
+    for (challenge, expected) in [("407 p n1", Err(Refusal::WrongPassword)), ("407 p n2", OK)] {
+        let mut auth = auth.clone();
+        auth.begin();
+        let verdict = auth.challenged(&response(challenge), When::InDialog, &mut realms);
         assert_eq!(verdict, expected, "{challenge}");
     }
 }
