@@ -133,6 +133,7 @@ fn perform(
             tracing::debug!(command = variant(&command), "to media");
             performers.media.send(command);
         }
+        Output::Record(record) => crate::call_log::log(&record),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod bind;
+mod call_log;
 mod certificate;
 mod control;
 mod dns;

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use sdp::Description;
+use sdp::{Description, PlanError};
 
 use crate::call::{Arrival, Call};
-use crate::hub::{Hub, SessionId};
-use crate::media::{CallId, LegId};
+use crate::cause;
+use crate::hub::Hub;
+use crate::ids::{CallId, LegId, SessionId};
 
 impl Hub {
     pub(crate) fn incoming(&mut self, event: sip::Event, now: Instant) {
@@ -17,6 +18,7 @@ impl Hub {
             display,
             callee,
             offer,
+            reliable,
             from,
             ..
         } = event
@@ -27,12 +29,14 @@ impl Hub {
         let Some(registration) = registration else {
             return self.ua.reject(invite, 404, "Not Found", now);
         };
-        let offer = match offer.as_deref().map(read_offer).transpose() {
-            Ok(offer) => offer,
-            Err(()) => return self.ua.reject(invite, 488, "Not Acceptable Here", now),
-        };
-        let Ok(media) = sdp::formats_for_browser(offer.as_ref(), &self.config.calls.codecs) else {
-            return self.ua.reject(invite, 488, "Not Acceptable Here", now);
+        let read = offer.as_deref().map(read_offer).transpose();
+        let media = read.and_then(|offer| {
+            let media = sdp::formats_for_browser(offer.as_ref(), &self.config.calls.codecs)?;
+            Ok((offer, media))
+        });
+        let (offer, media) = match media {
+            Ok(read) => read,
+            Err(error) => return self.ua.reject_with(invite, &cause::plan(&error), now),
         };
         let sessions: Vec<SessionId> = self
             .registrations
@@ -65,6 +69,7 @@ impl Hub {
             callee,
             from: from.addr.ip(),
             offer,
+            reliable,
             media,
         };
         let origin_id = self.new_origin_id();
@@ -77,12 +82,13 @@ impl Hub {
             &self.config.calls,
             &mut effects,
         );
-        self.adopt(call, Some(invite));
+        self.adopt(call, Some(invite), now);
         self.perform(id, effects, now);
     }
 }
 
-fn read_offer(body: &[u8]) -> Result<Description, ()> {
-    let text = std::str::from_utf8(body).map_err(|_| ())?;
-    Description::parse(text).map_err(|_| ())
+fn read_offer(body: &[u8]) -> Result<Description, PlanError> {
+    let text = std::str::from_utf8(body).map_err(|_| "the SDP is not UTF-8".to_owned());
+    let offer = text.and_then(|text| Description::parse(text).map_err(|error| error.to_string()));
+    offer.map_err(PlanError::Unusable)
 }

@@ -12,23 +12,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use signaling::ServerMessage;
-use sip::{Hop, InviteId, RegistrationId, ResolveId, Target, Ua, UaConfig};
+use signaling::{Feature, ServerMessage};
+use sip::{Hop, InviteId, MessageId, RegistrationId, ResolveId, Target, Ua, UaConfig};
 
 use crate::call::{Call, CallInput, CallRules, Effect};
-use crate::media::{CallId, LegId, MediaCommand, MediaEvent};
+use crate::ids::{CallId, LegId, SessionId, SocketId};
+use crate::ladder::Ladders;
+use crate::media::{MediaCommand, MediaEvent};
+use crate::record::{Journal, Record};
 use crate::registration::Registration;
 use crate::session::Session;
 use crate::socket::Socket;
 use crate::timers::{Alarm, Timers};
-
-/// A WebSocket, as the shell numbers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SocketId(pub u64);
-
-/// A session. Its token is the only key to it from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SessionId(pub u64);
 
 /// All that can move the Hub.
 #[derive(Debug, Clone)]
@@ -97,6 +92,8 @@ pub enum Output {
     },
     /// For the media shards.
     Media(MediaCommand),
+    /// Something happened to a call: for the log.
+    Record(Record),
 }
 
 /// How the Hub behaves.
@@ -140,7 +137,7 @@ pub struct Counts {
     pub sockets: usize,
     /// Sessions.
     pub sessions: usize,
-    /// Of these, such that a page is attached to.
+    /// Sessions with an attached page.
     pub attached: usize,
     /// Registrations.
     pub registrations: usize,
@@ -164,13 +161,18 @@ pub struct Hub {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) registrations: BTreeMap<RegistrationId, Registration>,
     pub(crate) calls: BTreeMap<CallId, Call>,
-    invites: BTreeMap<InviteId, CallId>,
+    /// Beside each call: what its record needs to know.
+    pub(crate) journals: BTreeMap<CallId, Journal>,
+    /// The SIP messages of each call.
+    pub(crate) ladders: Ladders,
+    /// MESSAGE requests of pages that have no answer yet: whose, and what the page calls them.
+    pub(crate) messages: BTreeMap<MessageId, (SessionId, String)>,
+    pub(crate) invites: BTreeMap<InviteId, CallId>,
     /// The same, the other way.
-    invite_of: BTreeMap<CallId, InviteId>,
+    pub(crate) invite_of: BTreeMap<CallId, InviteId>,
     pub(crate) timers: Timers,
-    outputs: VecDeque<Output>,
+    pub(crate) outputs: VecDeque<Output>,
     next_id: u64,
-    ports_free: bool,
     #[cfg(feature = "faults")]
     planted: Option<PlantedPanic>,
 }
@@ -200,12 +202,14 @@ impl Hub {
             sessions: BTreeMap::new(),
             registrations: BTreeMap::new(),
             calls: BTreeMap::new(),
+            journals: BTreeMap::new(),
+            ladders: Ladders::default(),
+            messages: BTreeMap::new(),
             invites: BTreeMap::new(),
             invite_of: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             next_id: 1,
-            ports_free: true,
             #[cfg(feature = "faults")]
             planted: None,
         }
@@ -235,7 +239,7 @@ impl Hub {
     }
 
     /// `false`: it panicked.
-    fn guarded(&mut self, work: impl FnOnce(&mut Self)) -> bool {
+    pub(crate) fn guarded(&mut self, work: impl FnOnce(&mut Self)) -> bool {
         catch_unwind(AssertUnwindSafe(|| work(self))).is_ok()
     }
 
@@ -246,9 +250,14 @@ impl Hub {
             Input::SocketOpened { socket, peer } => self.socket_opened(socket, peer, now),
             Input::Frame { socket, text } => self.frame(socket, &text, now),
             Input::SocketClosed { socket } => self.socket_closed(socket, now),
-            Input::Sip(input) => self.ua.handle_input(input, now),
+            Input::Sip(input) => {
+                if let sip::Input::Received { from, bytes, .. } = &input {
+                    self.ladders.received(from, bytes, now);
+                }
+                self.ua.handle_input(input, now);
+            }
             Input::Media(event) => self.step_call(event.call(), CallInput::Media(event), now),
-            Input::PortsFree(free) => self.ports_free = free,
+            Input::PortsFree(free) => self.ua.set_ports_free(free),
             Input::Shutdown => self.shutdown(now),
         }
     }
@@ -301,16 +310,15 @@ impl Hub {
             attached: sessions.filter(|s| s.socket.is_some()).count(),
             registrations: self.registrations.len(),
             // An index that forgets less than its table shows here, too.
-            calls: self.calls.len().max(self.invites.len()),
+            calls: self
+                .calls
+                .len()
+                .max(self.invites.len())
+                .max(self.ladders.len()),
             legs: self.calls.values().map(Call::leg_count).sum(),
             alarms: self.timers.len(),
             sip: self.ua.counts(),
         }
-    }
-
-    /// Whether there are RTP ports for another call, as the shell has last said.
-    pub fn ports_free(&self) -> bool {
-        self.ports_free
     }
 
     /// After [`Input::Shutdown`]: the SIP side has confirmed every end.
@@ -363,7 +371,7 @@ impl Hub {
 
     /// Panics if that is what was planted here.
     #[cfg(feature = "faults")]
-    fn strike(&mut self, here: PlantedPanic) {
+    pub(crate) fn strike(&mut self, here: PlantedPanic) {
         let strikes = self.planted.take_if(|planted| *planted == here).is_some();
         assert!(!strikes, "a planted panic");
     }
@@ -391,6 +399,7 @@ impl Hub {
                     self.outputs.push_back(Output::Resolve { id, target });
                 }
                 sip::Output::Send { hop, bytes } => {
+                    self.ladders.sent(&hop, &bytes, now);
                     self.outputs.push_back(Output::Send { hop, bytes });
                 }
                 sip::Output::Event(event) => self.sip_event(event, now),
@@ -411,31 +420,33 @@ impl Hub {
             }
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),
-            // Sessions do not know these yet: each request still gets its one final answer.
-            Event::Offered { request, .. } => {
-                return self.ua.respond(*request, 488, &[], Bytes::new(), now);
-            }
-            Event::Info { request, .. } => {
-                return self.ua.respond(*request, 415, &[], Bytes::new(), now);
-            }
-            Event::Message { request, .. } | Event::MessageSummary { request, .. } => {
-                return self.ua.respond(*request, 480, &[], Bytes::new(), now);
-            }
-            Event::OfferDue { .. }
-            | Event::OfferAnswered { .. }
-            | Event::OfferRefused { .. }
-            | Event::EarlyDialogEnded { .. }
-            | Event::InfoDone { .. }
-            | Event::MessageSent { .. } => return,
+            Event::Message { .. } => return self.message_received(event, now),
+            Event::MessageSent { id, result } => return self.message_sent(*id, result.clone()),
+            Event::MessageSummary {
+                request,
+                registration,
+                body,
+            } => return self.mailbox_changed(*request, *registration, body, now),
             Event::Located { id, .. }
             | Event::Trying { id }
             | Event::Progress { id, .. }
+            | Event::EarlyDialogEnded { id, .. }
             | Event::Answered { id, .. }
             | Event::Refused { id, .. }
             | Event::Confirmed { id, .. }
+            | Event::OfferDue { id }
+            | Event::Offered { id, .. }
+            | Event::OfferAnswered { id, .. }
+            | Event::OfferRefused { id, .. }
+            | Event::Info { id, .. }
+            | Event::InfoDone { id, .. }
             | Event::Ended { id, .. } => *id,
         };
         let Some(call) = self.invites.get(&invite).copied() else {
+            // Nobody is left to decide: the dialog is gone (RFC 3261 §12.2.2).
+            if let Event::Offered { request, .. } | Event::Info { request, .. } = event {
+                self.ua.respond(request, 481, &[], Bytes::new(), now);
+            }
             return;
         };
         let last = matches!(event, Event::Refused { .. } | Event::Ended { .. });
@@ -482,110 +493,25 @@ impl Hub {
         })
     }
 
-    /// A panic drops the one effect it struck, and ends the call.
-    pub(crate) fn perform(&mut self, id: CallId, effects: Vec<Effect>, now: Instant) {
-        let mut whole = true;
-        for effect in effects {
-            whole &= self.guarded(|hub| hub.perform_one(id, effect, now));
-        }
-        if !whole {
-            self.abandon(id, now);
-        }
-    }
-
-    /// Nobody knows what a lost effect was: all that a call's end takes is done, perhaps again.
-    fn abandon(&mut self, id: CallId, now: Instant) {
-        let Some(call) = self.calls.get_mut(&id) else {
-            return;
-        };
-        let mut out = Vec::new();
-        call.abandon(&mut out);
-        for effect in out {
-            self.guarded(|hub| hub.perform_one(id, effect, now));
-        }
-        let close = MediaCommand::CloseCall { call: id };
-        self.outputs.push_back(Output::Media(close));
-        match self.invite_of.get(&id).copied() {
-            Some(invite) => {
-                self.guarded(|hub| hub.ua.end(invite, now));
-            }
-            // No SIP event will ever come to forget it.
-            None => self.forget(id),
-        }
-    }
-
-    fn forget(&mut self, id: CallId) {
-        self.calls.remove(&id);
-        self.timers.disarm_call(id);
-    }
-
-    fn perform_one(&mut self, id: CallId, effect: Effect, now: Instant) {
-        #[cfg(feature = "faults")]
-        self.strike(PlantedPanic::Effects(id));
-        let invite = self.invite_of.get(&id).copied();
-        match effect {
-            Effect::Page { session, message } => self.tell(session, message),
-            Effect::Media(command) => self.outputs.push_back(Output::Media(command)),
-            Effect::Invite(order) => {
-                let new = self.ua.prepare(*order, now);
-                self.invites.insert(new, id);
-                self.invite_of.insert(id, new);
-            }
-            Effect::Offer(sdp) => {
-                if let Some(invite) = invite {
-                    self.ua.offer(invite, sdp, now);
-                }
-            }
-            Effect::Ring => invite.into_iter().for_each(|i| self.ua.ring(i, None, now)),
-            Effect::Accept(sdp) => {
-                if let Some(invite) = invite {
-                    self.ua.accept(invite, sdp, &[], now);
-                }
-            }
-            Effect::Reject(status, reason) => {
-                if let Some(invite) = invite {
-                    self.ua.reject(invite, status, reason, now);
-                }
-            }
-            Effect::End(cause) => {
-                if let Some(invite) = invite {
-                    self.ua.end_with(invite, &cause, now);
-                }
-            }
-            Effect::Arm(alarm, after) => self.timers.arm(Alarm::Call(id, alarm), now + after),
-            Effect::Disarm(alarm) => self.timers.disarm(Alarm::Call(id, alarm)),
-            Effect::Unbind { session, wire_id } => {
-                if let Some(session) = self.sessions.get_mut(&session) {
-                    session.calls.remove(&wire_id);
-                }
-            }
-            Effect::Forget => self.forget(id),
-        }
-    }
-
-    /// Puts a call on the books before its first step.
-    pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>) {
-        if let Some(invite) = invite {
-            self.invites.insert(invite, call.id);
-            self.invite_of.insert(call.id, invite);
-        }
-        self.calls.insert(call.id, call);
-    }
-
     // ---- toward the pages ----------------------------------------------------------------------
 
-    /// A message to a session's page; nothing if no page is there.
+    /// A message to a session's page; nothing if no page is there, or if it has not asked for the
+    /// extension that the message is of.
     pub(crate) fn tell(&mut self, session: SessionId, mut message: ServerMessage) {
         let Some(session) = self.sessions.get(&session) else {
             return;
         };
         let Some(socket) = session.socket else { return };
-        if !session.has(signaling::Feature::Cause) {
-            match &mut message {
-                ServerMessage::Fail(fail) => fail.cause = None,
-                ServerMessage::Finish(info) => info.cause = None,
-                _ => {}
-            }
+        if message
+            .feature()
+            .is_some_and(|feature| !session.has(feature))
+        {
+            return;
+        }
+        if !session.has(Feature::Cause)
+            && let Some(cause) = message.cause_mut()
+        {
+            *cause = None;
         }
         self.send(socket, &message);
     }

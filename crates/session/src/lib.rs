@@ -7,11 +7,15 @@
 mod arrivals;
 mod call;
 mod cause;
+mod effects;
 #[cfg(feature = "faults")]
 pub mod fault;
 mod hub;
+mod ids;
+mod ladder;
 pub mod media;
 mod pages;
+mod record;
 mod registration;
 mod session;
 mod socket;
@@ -20,4 +24,6 @@ mod timers;
 pub use call::{BusyStatus, CallRules};
 #[cfg(feature = "faults")]
 pub use hub::PlantedPanic;
-pub use hub::{Counts, Hub, HubConfig, Input, Output, SessionId, SocketId};
+pub use hub::{Counts, Hub, HubConfig, Input, Output};
+pub use ids::{SessionId, SocketId};
+pub use record::{Record, What};

@@ -11,17 +11,7 @@ use std::net::IpAddr;
 
 use sdp::{BrowserMedia, LocalMedia, MediaKind, Plan};
 
-/// A call inside this process. The `callId` of the wire is another thing: it is per session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CallId(pub u64);
-
-/// A browser leg: one peer connection of one page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LegId(pub u64);
-
-/// One remote early dialog (To-tag) of the SIP leg; forks of one INVITE share our ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StreamId(pub u32);
+pub use crate::ids::{CallId, LegId, StreamId};
 
 /// Address family of the SIP-side ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,20 +10,25 @@
 use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret;
-use signaling::Fail;
-use sip::Account;
+use signaling::MessageWaiting;
+use sip::{Account, Cause};
 
-use crate::hub::SessionId;
+use crate::ids::SessionId;
 
 /// Where a registration stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RegistrationState {
     /// The first REGISTER has no final answer yet.
     Registering,
     /// The binding is live.
     Registered,
-    /// A refresh failed; the user agent keeps trying.
-    Failing,
+    /// An attempt failed.
+    Failing {
+        /// Why.
+        cause: Cause,
+        /// The user agent keeps trying.
+        will_retry: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -31,8 +36,8 @@ pub(crate) struct Registration {
     pub(crate) account: Account,
     pub(crate) state: RegistrationState,
     pub(crate) sessions: BTreeSet<SessionId>,
-    /// Why it is `Failing`, for pages that join meanwhile.
-    pub(crate) failure: Option<Fail>,
+    /// What the SIP server said last of the account's mailbox, for pages that join later.
+    pub(crate) mailbox: Option<MessageWaiting>,
 }
 
 impl Registration {
@@ -41,7 +46,7 @@ impl Registration {
             account,
             state: RegistrationState::Registering,
             sessions: BTreeSet::from([first]),
-            failure: None,
+            mailbox: None,
         }
     }
 

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use signaling::{Connection, Feature};
 use sip::{Account, FieldError, FieldProblem, RegistrationId, SipUser, Target, Transport};
 
-use crate::hub::SocketId;
-use crate::media::{CallId, LegId};
+use crate::ids::{CallId, LegId, SocketId};
 
 /// What a session owns.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::hub::SessionId;
+use crate::ids::SessionId;
 
 /// Messages a second a page may send (A15).
 pub(crate) const MESSAGES_PER_SECOND: u32 = 100;

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use crate::hub::{SessionId, SocketId};
-use crate::media::CallId;
+use crate::ids::{CallId, SessionId, SocketId};
 
 /// What an alarm is for. One alarm of a name and owner at a time; arming again moves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

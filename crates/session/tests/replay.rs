@@ -11,6 +11,7 @@ use world::{PHONE_SDP, World, config, contact_uri};
 /// A bit of everything.
 fn a_busy_minute() -> World {
     let mut w = World::new();
+    w.keeps_outputs = true;
     let one = w.connect("10006");
     let register = w.expect_sip("REGISTER");
     w.answer_register(&register);

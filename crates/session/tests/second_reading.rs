@@ -200,3 +200,36 @@ fn a_page_that_joins_a_failing_registration_is_told_why() {
     assert_eq!(told[1]["message"], "fail", "{told:?}");
     assert_eq!(told[1]["data"][0]["apiMethod"], "RegistrationStatusEvent");
 }
+
+/// Two forks with two codecs; the first one answers, and its own 183 holds.
+#[test]
+fn a_takeover_is_offered_the_codec_of_the_fork_that_answered() {
+    let mut w = World::new();
+    let one = w.registered("10006");
+    let two = w.registered("10006");
+    w.call(one, "c1", "10005");
+    let invite = w.expect_sip("INVITE");
+    let pcma = PHONE_SDP
+        .replace("AVP 0 101", "AVP 8 101")
+        .replace("0 PCMU", "8 PCMA");
+    w.respond(&invite, "183 Session Progress", "a", PHONE_SDP);
+    w.respond(&invite, "183 Session Progress", "b", &pcma);
+    w.respond(&invite, "200 OK", "a", "");
+    let call = w.hub.call_ids()[0];
+    let session = w.hub.session_of(two).unwrap();
+    w.hub.offer_to(call, session, w.now);
+    w.settle();
+    let offered = w
+        .media
+        .commands
+        .iter()
+        .rev()
+        .find_map(|command| match command {
+            session::media::MediaCommand::OpenBrowserLeg {
+                mode: session::media::BrowserLegMode::Offer { media },
+                ..
+            } => Some(media[0].formats[0].to_string()),
+            _ => None,
+        });
+    assert_eq!(offered.as_deref(), Some("PCMU/8000"));
+}

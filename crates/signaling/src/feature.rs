@@ -43,7 +43,7 @@ impl Feature {
 
     /// The extensions this server grants. An extension is added here, and to the sentence in
     /// `docs/protocol.md` that a test compares with this list, once the server really does it.
-    pub const SERVED: &'static [Self] = &[Self::Cause, Self::SipHeaders, Self::Scope];
+    pub const SERVED: &'static [Self] = &Self::ALL;
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {

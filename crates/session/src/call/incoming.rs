@@ -5,18 +5,22 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use sdp::{BrowserMedia, Description, MediaKind};
+use sdp::{Agreement, BrowserMedia, Description, MediaKind, Plan, PlanError};
 use signaling::{CallStatus, ServerMessage};
 use sip::{Event, Side};
 
-use super::{BrowserLeg, Call, CallInput, CallRules, Effect, State, parse_sdp};
+use super::digits::Digits;
+use super::legs::BrowserLeg;
+use super::sip_leg::SipLeg;
+use super::{Call, CallInput, CallRules, Effect, State, parse_sdp};
 use crate::cause;
-use crate::hub::SessionId;
-use crate::media::{BrowserLegMode, CallId, Family, LegId, MediaCommand, MediaEvent, StreamId};
+use crate::ids::{CallId, LegId, SessionId, StreamId};
+use crate::media::{BrowserLegMode, Family, MediaCommand, MediaEvent, MediaFailure};
+use crate::record::What;
 use crate::timers::CallAlarm;
 
 /// The one stream of an incoming call: its caller.
-const CALLER: StreamId = StreamId(0);
+pub(super) const CALLER: StreamId = StreamId(0);
 
 /// What an INVITE says, already parsed.
 #[derive(Debug)]
@@ -26,8 +30,11 @@ pub(crate) struct Arrival {
     pub(crate) callee: String,
     /// Where its SIP came from.
     pub(crate) from: IpAddr,
-    /// `None`: late offer (RFC 3261 §13.2.1), we offer in the 200.
+    /// `None`: late offer (RFC 3261 §13.2.1). We offer in the 200, or earlier where `reliable` says so.
     pub(crate) offer: Option<Description>,
+    /// The caller requires reliable provisional answers, and the first of them carries our offer if
+    /// the INVITE has none (RFC 3262 §5).
+    pub(crate) reliable: bool,
     /// What our offer to the pages says.
     pub(crate) media: Vec<BrowserMedia>,
 }
@@ -68,19 +75,16 @@ impl Call {
         out.push(Effect::Arm(CallAlarm::MediaOwes, rules.media_timeout));
         out.push(Effect::Arm(CallAlarm::NoAnswer, rules.no_answer_timeout));
         let legs = pages.into_iter().map(|(leg, session, wire_id)| {
-            let told = None;
-            (
-                leg,
-                BrowserLeg {
-                    session,
-                    wire_id,
-                    told,
-                    sdp_sent: false,
-                    connected: false,
-                },
-            )
+            let mut entry = BrowserLeg::new(session, wire_id);
+            entry.opened = true;
+            (leg, entry)
         });
-        Self {
+        let mut sip = SipLeg::new(origin_id);
+        sip.signalling = Some(arrival.from);
+        sip.invited = true;
+        let late = arrival.offer.is_none();
+        sip.negotiation.theirs = arrival.offer;
+        let call = Self {
             id,
             incoming: true,
             state: State::Opening,
@@ -91,19 +95,20 @@ impl Call {
             has_video: has(MediaKind::Video),
             legs: legs.collect(),
             live: None,
-            local: Vec::new(),
-            origin_id,
-            session_lines: Vec::new(),
-            offered: arrival.offer,
-            offered_text: String::new(),
-            ours: None,
-            answered: None,
-            plans: Default::default(),
-            streams: Default::default(),
+            sip,
             order: None,
-            signalling: Some(arrival.from),
-            invited: true,
-        }
+            rang: false,
+            digits: Digits::default(),
+            answer_headers: Vec::new(),
+            early_offer: arrival.reliable && late,
+        };
+        let started = What::Started {
+            incoming: true,
+            caller: call.caller.clone(),
+            callee: call.callee.clone(),
+        };
+        call.note(started, out);
+        call
     }
 
     pub(super) fn handle_incoming(
@@ -114,12 +119,15 @@ impl Call {
     ) {
         match (self.state, input) {
             (_, CallInput::Media(MediaEvent::SipLegOpened { local, .. })) => {
-                self.local = local;
+                self.sip.local = local;
+                if self.state == State::Ringing {
+                    self.ring_caller(rules, out);
+                }
             }
             (
                 State::Opening | State::Ringing,
                 CallInput::Media(MediaEvent::BrowserOffer { leg, sdp, .. }),
-            ) => self.ring_page(leg, sdp, out),
+            ) => self.ring_page(leg, sdp, rules, out),
             (
                 State::Opening | State::Ringing,
                 CallInput::Media(MediaEvent::BrowserFailed { leg, failure, .. }),
@@ -135,8 +143,10 @@ impl Call {
                     leg,
                     sdp,
                     session_lines,
+                    headers,
                 },
             ) => {
+                self.answer_headers = headers;
                 self.page_answer(leg, sdp, session_lines, rules, out);
             }
             // Another page was faster.
@@ -176,7 +186,10 @@ impl Call {
                 self.fail(cause::media(&failure), out);
             }
             (State::Established, CallInput::Sip(Event::Confirmed { sdp, .. })) => {
-                self.late_answer(sdp, out);
+                self.late_answer(sdp, rules, out);
+            }
+            (_, CallInput::Sip(Event::OfferAnswered { sdp, .. })) => {
+                self.early_answer(sdp, out);
             }
             (State::Opening | State::Ringing, CallInput::Alarm(CallAlarm::NoAnswer)) => {
                 out.push(Effect::Reject(480, "Temporarily Unavailable"));
@@ -197,7 +210,7 @@ impl Call {
     }
 
     /// R5, R8b: SDP, then the call, then RING; the SIP side hears 180 with the first page.
-    fn ring_page(&mut self, leg: LegId, sdp: String, out: &mut Vec<Effect>) {
+    fn ring_page(&mut self, leg: LegId, sdp: String, rules: &CallRules, out: &mut Vec<Effect>) {
         self.send_sdp(leg, sdp, out);
         let Some(entry) = self.legs.get(&leg) else {
             return;
@@ -210,9 +223,32 @@ impl Call {
         self.tell(leg, CallStatus::Ring, None, out);
         if self.state == State::Opening {
             out.push(Effect::Disarm(CallAlarm::MediaOwes));
-            out.push(Effect::Ring);
             self.state = State::Ringing;
+            self.ring_caller(rules, out);
         }
+    }
+
+    /// The SIP side hears 180, with our offer if that is where it belongs.
+    fn ring_caller(&mut self, rules: &CallRules, out: &mut Vec<Effect>) {
+        if self.rang {
+            return;
+        }
+        if self.early_offer {
+            let local = &self.sip.local;
+            if local.is_empty() {
+                return; // until media has opened the ports
+            }
+            match sdp::early_late_offer(local, self.sip.origin(), &rules.codecs) {
+                Err(error) => return self.fail(cause::plan(&error), out),
+                Ok(ours) => {
+                    out.push(Effect::Ring(Some(Bytes::from(ours.to_string()))));
+                    self.sip.negotiation.ours = Some(ours);
+                }
+            }
+        } else {
+            out.push(Effect::Ring(None));
+        }
+        self.note_ringing(out);
     }
 
     fn page_answer(
@@ -227,11 +263,11 @@ impl Call {
             return;
         }
         match parse_sdp(answer.as_bytes()) {
-            Err(why) => self.fail(cause::media(&crate::media::MediaFailure::BadSdp(why)), out),
+            Err(why) => self.fail(cause::media(&MediaFailure::BadSdp(why)), out),
             Ok(description) => {
                 self.state = State::Answering(leg);
-                self.answered = Some(description);
-                self.session_lines = session_lines;
+                self.sip.negotiation.browser = Some(description);
+                self.sip.session_lines = session_lines;
                 out.push(Effect::Disarm(CallAlarm::NoAnswer));
                 let call = self.id;
                 out.push(Effect::Media(MediaCommand::AcceptBrowserAnswer {
@@ -248,23 +284,8 @@ impl Call {
     /// The page's SDP holds: plan, connect, end the other rings, and wait a moment for DTLS.
     fn sdp_taken(&mut self, leg: LegId, rules: &CallRules, out: &mut Vec<Effect>) {
         out.push(Effect::Disarm(CallAlarm::MediaOwes));
-        let Some(answer) = self.answered.as_ref() else {
-            return;
-        };
-        if let Some(offer) = self.offered.as_ref() {
-            match sdp::plan_incoming(offer, answer, &rules.codecs) {
-                Err(error) => return self.fail(cause::plan(&error), out),
-                Ok(plan) => {
-                    self.plans.insert(CALLER, plan.clone());
-                    let call = self.id;
-                    out.push(Effect::Media(MediaCommand::ConnectSipLeg {
-                        call,
-                        stream: CALLER,
-                        plan,
-                        signalling: self.signalling,
-                    }));
-                }
-            }
+        if let Err(error) = self.connect_caller(rules, out) {
+            return self.fail(cause::plan(&error), out);
         }
         out.push(Effect::Media(MediaCommand::SelectBrowserLeg {
             call: self.id,
@@ -288,60 +309,112 @@ impl Call {
         }
     }
 
+    /// What the caller said and the page answered goes to media. A caller whose answer to our late
+    /// offer is still due has said nothing.
+    fn connect_caller(
+        &mut self,
+        rules: &CallRules,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), PlanError> {
+        let negotiation = &self.sip.negotiation;
+        let (Some(answer), Some(theirs)) = (&negotiation.browser, &negotiation.theirs) else {
+            return Ok(());
+        };
+        let (plan, ours) = match &negotiation.ours {
+            Some(ours) => (sdp::plan_late(answer, ours, theirs)?, ours.clone()),
+            None => {
+                let plan = sdp::plan_incoming(theirs, answer, &rules.codecs)?;
+                let (local, origin) = (&self.sip.local, self.sip.origin());
+                let lines = &self.sip.session_lines;
+                let ours = sdp::answer_to_sip(theirs, &plan, local, origin, lines);
+                (plan, ours)
+            }
+        };
+        self.agree_with_caller(answer.clone(), ours, theirs.clone(), plan, rules, out);
+        Ok(())
+    }
+
+    fn agree_with_caller(
+        &mut self,
+        browser: Description,
+        ours: Description,
+        theirs: Description,
+        plan: Plan,
+        rules: &CallRules,
+        out: &mut Vec<Effect>,
+    ) {
+        let (local, codecs) = (self.sip.local.clone(), rules.codecs.clone());
+        self.sip.negotiation.ours = Some(ours.clone());
+        let agreement = Agreement::new(browser, local, codecs, ours, theirs, plan);
+        self.sip.negotiation.selected = Some(CALLER);
+        self.agree(CALLER, agreement, out);
+    }
+
     /// The 200 and `talk`.
     fn accept(&mut self, leg: LegId, rules: &CallRules, out: &mut Vec<Effect>) {
         out.push(Effect::Disarm(CallAlarm::AnswerAnyway));
-        let ours = match (&self.offered, self.plans.get(&CALLER), &self.answered) {
-            (Some(offer), Some(plan), _) => Ok(sdp::answer_to_sip(
-                offer,
-                plan,
-                &self.local,
-                self.origin(),
-                &self.session_lines,
-            )),
-            (None, _, Some(answer)) => {
-                sdp::late_offer(answer, &self.local, self.origin(), &rules.codecs)
+        let negotiation = &self.sip.negotiation;
+        let headers = std::mem::take(&mut self.answer_headers);
+        if self.early_offer {
+            // Offer and answer are in the 180 and its PRACK: SDP in the 200 would be a new offer.
+            let sdp = Bytes::new();
+            out.push(Effect::Accept { sdp, headers });
+            return self.establish(leg, None, out);
+        }
+        let ours = match (&negotiation.ours, &negotiation.browser) {
+            (Some(ours), _) => Ok(ours.clone()),
+            (None, Some(answer)) => {
+                sdp::late_offer(answer, &self.sip.local, self.sip.origin(), &rules.codecs)
             }
-            _ => return,
+            (None, None) => return,
         };
         match ours {
             Err(error) => self.fail(cause::plan(&error), out),
-            Ok(ours) => {
-                out.push(Effect::Accept(Bytes::from(ours.to_string())));
-                self.ours = Some(ours);
-                self.state = State::Established;
-                self.tell(leg, CallStatus::Established, None, out);
+            Ok(mut ours) => {
+                ours.session_lines.clone_from(&self.sip.session_lines);
+                let sdp = Bytes::from(ours.to_string());
+                out.push(Effect::Accept { sdp, headers });
+                self.sip.negotiation.ours = Some(ours);
+                self.establish(leg, None, out);
             }
         }
     }
 
     /// The answer to our late offer comes in the ACK (RFC 3261 §13.2.1).
-    fn late_answer(&mut self, sdp: Option<Bytes>, out: &mut Vec<Effect>) {
-        if self.offered.is_some() || self.plans.contains_key(&CALLER) {
+    fn late_answer(&mut self, sdp: Option<Bytes>, rules: &CallRules, out: &mut Vec<Effect>) {
+        let negotiation = &self.sip.negotiation;
+        if negotiation.current().is_some() {
             return;
         }
-        let (Some(answer), Some(ours)) = (&self.answered, &self.ours) else {
+        let (Some(browser), Some(ours)) = (&negotiation.browser, &negotiation.ours) else {
             return;
         };
-        let plan = sdp
-            .ok_or_else(|| "the ACK carries no SDP".to_owned())
-            .and_then(|body| parse_sdp(&body))
-            .map_err(sdp::PlanError::Unusable)
-            .and_then(|theirs| sdp::plan_late(answer, ours, &theirs));
+        let plan = description(sdp, "ACK")
+            .and_then(|theirs| Ok((sdp::plan_late(browser, ours, &theirs)?, theirs)));
         match plan {
             Err(error) => self.fail(cause::plan(&error), out),
-            Ok(plan) => {
-                self.plans.insert(CALLER, plan.clone());
-                let call = self.id;
-                out.push(Effect::Media(MediaCommand::ConnectSipLeg {
-                    call,
-                    stream: CALLER,
-                    plan,
-                    signalling: self.signalling,
-                }));
+            Ok((plan, theirs)) => {
+                let (browser, ours) = (browser.clone(), ours.clone());
+                self.agree_with_caller(browser, ours, theirs, plan, rules, out);
+                self.tell_hold(out);
             }
         }
     }
+
+    /// The answer to the offer of our reliable 180 comes in its PRACK, before the page answers.
+    fn early_answer(&mut self, sdp: Option<Bytes>, out: &mut Vec<Effect>) {
+        match description(sdp, "PRACK") {
+            Err(error) => self.fail(cause::plan(&error), out),
+            Ok(theirs) => self.sip.negotiation.theirs = Some(theirs),
+        }
+    }
+}
+
+/// The SDP that a request of the caller must have.
+fn description(sdp: Option<Bytes>, of: &str) -> Result<Description, PlanError> {
+    let sdp = sdp.ok_or_else(|| format!("The SIP side's {of} carries no SDP, which was due."));
+    sdp.and_then(|body| parse_sdp(&body))
+        .map_err(PlanError::Unusable)
 }
 
 fn elsewhere() -> sip::Cause {

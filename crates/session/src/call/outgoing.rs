@@ -1,20 +1,24 @@
 //! Outgoing call (A7): page -> INVITE -> provisional answers -> 2xx -> talk.
 
 use bytes::Bytes;
-use sdp::{Description, LocalMedia, MediaKind};
+use sdp::{Agreement, Description, LocalMedia, MediaKind};
 use signaling::CallStatus;
-use sip::{Cause, Event, Invite, Uri};
+use sip::{Account, Cause, Event, Invite, Uri};
 
-use super::{BrowserLeg, Call, CallInput, CallRules, Caller, Effect, State, parse_sdp};
+use super::digits::Digits;
+use super::legs::BrowserLeg;
+use super::sip_leg::SipLeg;
+use super::{Call, CallInput, CallRules, Effect, State, parse_sdp};
 use crate::cause;
-use crate::hub::SessionId;
-use crate::media::{BrowserLegMode, CallId, Family, LegId, MediaCommand, MediaEvent};
+use crate::ids::{CallId, LegId, SessionId};
+use crate::media::{BrowserLegMode, Family, MediaCommand, MediaEvent, MediaFailure};
+use crate::record::What;
 use crate::timers::CallAlarm;
 
 /// What a page's `call` asks for, already parsed and checked.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub(crate) account: Caller,
+    pub(crate) account: Account,
     pub(crate) callee: Uri,
     pub(crate) display: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
@@ -30,57 +34,40 @@ enum Said {
 }
 
 impl Call {
-    /// A call that a page makes. The caller has told TRYING; the first effect opens the SIP ports.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one place makes it; each is a fact of the call"
-    )]
+    /// A call that a page makes, with what [`Call::start_outgoing`] does first.
     pub(crate) fn outgoing(
         id: CallId,
         origin_id: u64,
-        leg: LegId,
-        session: SessionId,
+        (leg, session): (LegId, SessionId),
         request: &signaling::CallRequest,
         offer: Description,
         order: Order,
-        visible_name: String,
     ) -> Self {
-        let has = |kind| {
-            offer
-                .media
-                .iter()
-                .any(|m| m.kind == Some(kind) && !m.rejected())
-        };
-        let browser_leg = BrowserLeg {
-            session,
-            wire_id: request.call_id.clone(),
-            told: None,
-            sdp_sent: false,
-            connected: false,
-        };
+        let has = |kind| offer.first(kind).is_some();
+        let caller = order.account.user.to_string();
+        let visible_name = order.display.clone().unwrap_or_else(|| caller.clone());
+        let (has_audio, has_video) = (has(MediaKind::Audio), has(MediaKind::Video));
+        let mut sip = SipLeg::new(origin_id);
+        sip.session_lines.clone_from(&request.sip_sdp);
+        sip.negotiation.browser = Some(offer);
+        sip.negotiation.browser_text.clone_from(&request.sdp);
         Self {
             id,
             incoming: false,
             state: State::Opening,
-            caller: order.account.user.to_string(),
+            caller,
             callee: request.callee.clone(),
             visible_name,
-            has_audio: has(MediaKind::Audio),
-            has_video: has(MediaKind::Video),
-            legs: [(leg, browser_leg)].into(),
+            has_audio,
+            has_video,
+            legs: [(leg, BrowserLeg::new(session, request.call_id.clone()))].into(),
             live: Some(leg),
-            local: Vec::new(),
-            origin_id,
-            session_lines: request.sip_sdp.clone(),
-            offered: Some(offer),
-            offered_text: request.sdp.clone(),
-            ours: None,
-            answered: None,
-            plans: Default::default(),
-            streams: Default::default(),
+            sip,
             order: Some(order),
-            signalling: None,
-            invited: false,
+            rang: false,
+            digits: Digits::default(),
+            answer_headers: Vec::new(),
+            early_offer: false,
         }
     }
 
@@ -88,17 +75,19 @@ impl Call {
     pub(crate) fn start_outgoing(&mut self, out: &mut Vec<Effect>) {
         let Some(leg) = self.live else { return };
         self.tell(leg, CallStatus::Trying, Some(100), out);
-        if !self.has_audio && !self.has_video {
-            return self.fail(
-                cause::input(
-                    "The page's SDP offers neither audio nor video: nothing to call with.",
-                ),
-                out,
-            );
-        }
         let Some(order) = self.order.take() else {
             return;
         };
+        let started = What::Started {
+            incoming: false,
+            caller: self.caller.clone(),
+            callee: self.callee.clone(),
+        };
+        if !self.has_audio && !self.has_video {
+            self.note(started, out);
+            let text = "The page's SDP offers neither audio nor video: nothing to call with.";
+            return self.fail(cause::input(text), out);
+        }
         out.push(Effect::Invite(Box::new(Invite {
             account: order.account,
             callee: order.callee,
@@ -106,7 +95,9 @@ impl Call {
             offer: Bytes::new(),
             extra_headers: order.headers,
         })));
-        self.invited = true;
+        self.sip.invited = true;
+        // Only now does the SIP leg have a name.
+        self.note(started, out);
     }
 
     fn open_ports(&mut self, family: Family, rules: &CallRules, out: &mut Vec<Effect>) {
@@ -150,17 +141,21 @@ impl Call {
                     ..
                 }),
             ) => {
-                self.signalling = Some(from.addr.ip());
+                self.sip.signalling = Some(from.addr.ip());
                 let said = match status {
-                    183 | 199 => CallStatus::SessionProgress,
+                    183 => CallStatus::SessionProgress,
                     _ => CallStatus::Ring,
                 };
+                self.note_ringing(out);
                 self.tell(leg, said, Some(status), out);
                 if let Some(sdp) = sdp {
                     // An unusable provisional SDP harms nothing: the 200's counts (RFC 6337 §3.1.1).
                     let said = Said::Provisional(status);
                     let _ = self.remote_answer(leg, &remote_tag, &sdp, said, rules, out);
                 }
+            }
+            (State::Calling, CallInput::Sip(Event::EarlyDialogEnded { remote_tag, .. })) => {
+                self.early_dialog_ended(&remote_tag, out);
             }
             (
                 State::Calling,
@@ -172,7 +167,7 @@ impl Call {
                     ..
                 }),
             ) => {
-                self.signalling = Some(from.addr.ip());
+                self.sip.signalling = Some(from.addr.ip());
                 self.state = State::Answered;
                 let said = Said::Final {
                     user_agent: remote.user_agent,
@@ -187,7 +182,7 @@ impl Call {
                 self.send_sdp(leg, sdp, out);
                 out.push(Effect::Arm(CallAlarm::Ice, rules.ice_timeout));
                 if self.state == State::Answered {
-                    self.establish(leg, out);
+                    self.establish(leg, Some(200), out);
                 }
             }
             (_, CallInput::Media(MediaEvent::BrowserConnected { leg: of, .. })) if of == leg => {
@@ -210,22 +205,22 @@ impl Call {
     }
 
     fn send_offer(&mut self, local: Vec<LocalMedia>, rules: &CallRules, out: &mut Vec<Effect>) {
-        self.local = local;
-        let Some(offer) = self.offered.as_ref() else {
+        self.sip.local = local;
+        let Some(offer) = self.sip.negotiation.browser.as_ref() else {
             return;
         };
         let ours = sdp::offer_to_sip(
             offer,
-            &self.local,
-            self.origin(),
+            &self.sip.local,
+            self.sip.origin(),
             &rules.codecs,
-            &self.session_lines,
+            &self.sip.session_lines,
         );
         match ours {
             Err(error) => self.fail(cause::plan(&error), out),
             Ok(ours) => {
                 out.push(Effect::Offer(Bytes::from(ours.to_string())));
-                self.ours = Some(ours);
+                self.sip.negotiation.ours = Some(ours);
                 self.state = State::Calling;
             }
         }
@@ -240,20 +235,16 @@ impl Call {
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) {
-        let known = self.streams.contains_key(remote_tag);
-        let result = match sdp {
-            Some(sdp) => self.remote_answer(leg, remote_tag, &sdp, said, rules, out),
-            // A 200 without SDP keeps what its own 183 said.
-            None if known => {
-                let stream = self.stream_of(remote_tag);
-                out.push(Effect::Media(MediaCommand::SelectRemoteStream {
-                    call: self.id,
-                    stream,
-                }));
+        let agreed = self.sip.negotiation.agreed_with(remote_tag);
+        let result = match (sdp, agreed) {
+            (Some(sdp), _) => self.remote_answer(leg, remote_tag, &sdp, said, rules, out),
+            // A 200 without SDP keeps what its own 18x said.
+            (None, Some(stream)) => {
+                self.select(stream, out);
                 Ok(())
             }
-            None => {
-                let mut cause = cause::media(&crate::media::MediaFailure::Gone);
+            (None, None) => {
+                let mut cause = cause::media(&MediaFailure::Gone);
                 cause.sip_code = Some(488);
                 cause.side = sip::Side::Sip;
                 cause.text =
@@ -264,7 +255,7 @@ impl Call {
         match result {
             Err(cause) => self.fail(cause, out),
             Ok(()) if self.legs.get(&leg).is_some_and(|leg| leg.sdp_sent) => {
-                self.establish(leg, out)
+                self.establish(leg, Some(200), out)
             }
             Ok(()) => {}
         }
@@ -280,7 +271,8 @@ impl Call {
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) -> Result<(), Cause> {
-        let (Some(offer), Some(ours)) = (&self.offered, &self.ours) else {
+        let negotiation = &self.sip.negotiation;
+        let (Some(offer), Some(ours)) = (&negotiation.browser, &negotiation.ours) else {
             return Ok(());
         };
         let answer = parse_sdp(body).map_err(|why| {
@@ -289,43 +281,32 @@ impl Call {
             cause.text = format!("The SIP side's SDP cannot be used: {why}.");
             cause
         })?;
-        let local = self.local.first().map(|media| Family::of(media.rtp.ip()));
-        let remote = family_of_media(&answer);
-        if let (Some(local), Some(remote)) = (local, remote)
-            && local != remote
-        {
-            let mut cause = cause::media(&crate::media::MediaFailure::NoAddress(remote));
-            cause.side = sip::Side::Sip;
-            cause.text = format!(
-                "The SIP side answered with an {remote} address for media, and this call goes over {local}: \
-                 nothing could be heard."
-            );
-            return Err(cause);
-        }
+        self.same_family(&answer)?;
         let mut plan =
             sdp::plan_outgoing(offer, ours, &answer).map_err(|error| cause::plan(&error))?;
         if let Some(why) = self.why_video_is_kept(said, rules) {
             plan.keep_video(offer, ours, &why);
         }
-        let first = self.plans.is_empty();
-        let stream = self.stream_of(remote_tag);
-        self.plans.insert(stream, plan.clone());
-        let call = self.id;
-        out.push(Effect::Media(MediaCommand::ConnectSipLeg {
-            call,
-            stream,
-            plan: plan.clone(),
-            signalling: self.signalling,
-        }));
-        out.push(Effect::Media(MediaCommand::SelectRemoteStream {
-            call,
-            stream,
-        }));
-        if first {
+        let plan = self.sip.negotiation.as_told(plan);
+        let agreement = Agreement::new(
+            offer.clone(),
+            self.sip.local.clone(),
+            rules.codecs.clone(),
+            ours.clone(),
+            answer,
+            plan.clone(),
+        );
+        let stream = self.sip.negotiation.stream_of(remote_tag);
+        self.agree(stream, agreement, out);
+        self.select(stream, out);
+        let opened = |leg: &mut BrowserLeg| std::mem::replace(&mut leg.opened, true);
+        if !self.legs.get_mut(&leg).is_some_and(opened) {
+            self.sip.negotiation.told = Some(plan.clone());
             let mode = BrowserLegMode::Answer {
-                offer: self.offered_text.clone(),
+                offer: self.sip.negotiation.browser_text.clone(),
                 plan,
             };
+            let call = self.id;
             out.push(Effect::Media(MediaCommand::OpenBrowserLeg {
                 call,
                 leg,
@@ -339,11 +320,7 @@ impl Call {
     /// Protocol R16: when the page's video is accepted although this SDP of the SIP side has none. A
     /// page that is refused video hears at once; one that was promised it hears at its first picture.
     fn why_video_is_kept(&self, said: Said, rules: &CallRules) -> Option<String> {
-        let is_up = |plan: &sdp::Plan| {
-            let mut media = plan.media.iter();
-            media.any(|media| media.kind == MediaKind::Video && media.accepted)
-        };
-        if self.plans.values().any(is_up) {
+        if self.sip.negotiation.video_is_up() {
             return Some("the page has been answered with video".into());
         }
         match said {
@@ -356,16 +333,4 @@ impl Call {
             }
         }
     }
-
-    fn establish(&mut self, leg: LegId, out: &mut Vec<Effect>) {
-        self.state = State::Established;
-        self.tell(leg, CallStatus::Established, Some(200), out);
-    }
-}
-
-/// The family that a description wants media in; `None` for one on hold in the old way (`c=IN IP4 0.0.0.0`).
-fn family_of_media(sdp: &Description) -> Option<Family> {
-    let mut taken = sdp.media.iter().filter(|media| !media.rejected());
-    let addr = taken.find_map(|media| media.addr).or(sdp.addr)?;
-    (!addr.is_unspecified()).then(|| Family::of(addr.to_canonical()))
 }

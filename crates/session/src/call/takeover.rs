@@ -5,10 +5,11 @@ use sdp::{BrowserMedia, Direction};
 use signaling::{CallStatus, ServerMessage};
 use sip::Side;
 
-use super::{BrowserLeg, Call, CallInput, CallRules, Effect, State};
+use super::legs::BrowserLeg;
+use super::{Call, CallInput, CallRules, Effect, State};
 use crate::cause;
-use crate::hub::SessionId;
-use crate::media::{BrowserLegMode, LegId, MediaCommand, MediaEvent};
+use crate::ids::{LegId, SessionId};
+use crate::media::{BrowserLegMode, MediaCommand, MediaEvent, MediaFailure};
 use crate::timers::CallAlarm;
 
 impl Call {
@@ -38,11 +39,13 @@ impl Call {
         rules: &CallRules,
         out: &mut Vec<Effect>,
     ) {
-        let plan = self.plans.values().next_back();
-        let (State::Established, Some(plan)) = (self.state, plan) else {
+        // The formats of the dialog that is heard: other dialogs of the INVITE may have had others.
+        let current = self.sip.negotiation.current();
+        let (State::Established, Some(current)) = (self.state, current) else {
             return out.push(Effect::Unbind { session, wire_id });
         };
-        let media = plan
+        let media = current
+            .plan()
             .media
             .iter()
             .filter(|media| media.accepted)
@@ -61,14 +64,8 @@ impl Call {
             mode,
         }));
         out.push(Effect::Arm(CallAlarm::MediaOwes, rules.media_timeout));
-        let told = None;
-        let fresh = BrowserLeg {
-            session,
-            wire_id,
-            told,
-            sdp_sent: false,
-            connected: false,
-        };
+        let mut fresh = BrowserLeg::new(session, wire_id);
+        fresh.opened = true;
         self.legs.insert(leg, fresh);
     }
 
@@ -81,7 +78,7 @@ impl Call {
             .filter(|leg| self.is_takeover(*leg))
             .collect();
         for leg in legs {
-            self.drop_leg(leg, cause::media(&crate::media::MediaFailure::Gone), out);
+            self.drop_leg(leg, cause::media(&MediaFailure::Gone), out);
         }
     }
 
@@ -125,7 +122,10 @@ impl Call {
                     let cause = cause::clearing(Side::Browser, "The call moved to another page.");
                     self.drop_leg(old, cause, out);
                 }
+                let moved = vec!["the call moved to another page".to_owned()];
+                self.note_change(moved, Side::Browser, out);
                 self.tell(leg, CallStatus::Established, None, out);
+                self.tell_hold(out);
             }
             _ => {}
         }

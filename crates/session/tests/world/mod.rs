@@ -10,6 +10,8 @@
     reason = "one base instant for simulated time"
 )]
 
+pub mod peer;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -132,10 +134,13 @@ pub struct World {
     /// SIP messages of ours that nobody looked at yet.
     pub sip_out: VecDeque<(SocketAddr, String)>,
     pub resolves: Vec<(sip::ResolveId, sip::Target)>,
+    /// What happened to calls, in order.
+    pub records: Vec<session::Record>,
     /// All inputs, for replay.
     pub log: Vec<(Duration, Input)>,
-    /// All outputs, for replay.
+    /// All outputs, for replay: where `keeps_outputs` says so, since printing them takes long.
     pub outputs: Vec<String>,
+    pub keeps_outputs: bool,
     /// Pages do not answer pings.
     pub deaf: bool,
     next_socket: u64,
@@ -166,8 +171,10 @@ impl World {
             closed: BTreeMap::new(),
             sip_out: VecDeque::new(),
             resolves: Vec::new(),
+            records: Vec::new(),
             log: Vec::new(),
             outputs: Vec::new(),
+            keeps_outputs: false,
             deaf: false,
             next_socket: 1,
         }
@@ -183,8 +190,10 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(output) = self.hub.poll_output() {
-            self.outputs
-                .push(format!("{:?} {output:?}", self.now - self.start));
+            if self.keeps_outputs {
+                let at = self.now - self.start;
+                self.outputs.push(format!("{at:?} {output:?}"));
+            }
             match output {
                 Output::Frame { socket, text } => {
                     let frame: Value = serde_json::from_str(&text).expect("frames are JSON");
@@ -209,6 +218,7 @@ impl World {
                     self.sip_out.push_back((hop.addr, text));
                 }
                 Output::Resolve { id, target } => self.resolves.push((id, target)),
+                Output::Record(record) => self.records.push(record),
                 Output::Media(command) => {
                     let events = self.media.perform(command);
                     if self.media.manual {
@@ -427,7 +437,14 @@ impl World {
 
     /// An INVITE for the Contact that `register` carried.
     pub fn invite_for(&mut self, contact_uri: &str, call_id: &str, body: &str) -> String {
-        let invite = sip_text::request(
+        let invite = self.invite_text(contact_uri, call_id, body);
+        self.sip(invite.clone());
+        invite
+    }
+
+    /// The INVITE itself.
+    pub fn invite_text(&self, contact_uri: &str, call_id: &str, body: &str) -> String {
+        sip_text::request(
             &format!("INVITE {contact_uri}"),
             &[
                 &format!("Via: SIP/2.0/UDP {SIP_SERVER};branch=z9hG4bK{call_id}"),
@@ -439,9 +456,7 @@ impl World {
                 &format!("Contact: <sip:10005@{SIP_SERVER}>"),
             ],
             body,
-        );
-        self.sip(invite.clone());
-        invite
+        )
     }
 
     /// An ACK to our 200, or a BYE, or any other request in the dialog that our 200 made.

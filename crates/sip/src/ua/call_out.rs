@@ -425,7 +425,6 @@ impl Ua {
         };
         call.phase = Phase::Established;
         call.main = Some(remote_tag.clone());
-        self.forget_early(id);
         let remote = identity(&response.headers, true);
         let mut sdp = sdp_in(&response.headers, &response.body);
         if let Some(usage) = self.usage(id, &remote_tag) {

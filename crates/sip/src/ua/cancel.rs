@@ -139,9 +139,21 @@ impl Ua {
         if !open && crate::fault::planted(crate::fault::Fault::LateCancelAccepted) {
             self.answer_against_the_rules(invite, 487);
         }
+        // The owner of a call answers a re-INVITE in the step that brings it, so its CANCEL is always late there.
+        #[cfg(feature = "faults")]
+        let open = open
+            || crate::fault::planted(crate::fault::Fault::ReinviteCancelEndsCall)
+                && key.as_ref().is_some_and(|key| self.changes_a_call(key));
         if let Some(key) = key.filter(|_| open) {
             self.invite_cancelled(&key, invite, request, now);
         }
+    }
+
+    /// The INVITE is a re-INVITE that its call has not forgotten.
+    fn changes_a_call(&mut self, key: &InviteKey) -> bool {
+        self.usage(key.call, &key.remote_tag)
+            .and_then(|usage| usage.invites.get(&key.cseq))
+            .is_some_and(|invite| invite.purpose == Purpose::Change)
     }
 
     /// An INVITE of the peer is taken back: the first one ends the call, a later one leaves it as it was.
@@ -153,10 +165,7 @@ impl Ua {
         now: Instant,
     ) {
         let id = key.call;
-        let asked = self
-            .usage(id, &key.remote_tag)
-            .and_then(|usage| usage.invites.get(&key.cseq));
-        let changes = asked.is_some_and(|invite| invite.purpose == Purpose::Change);
+        let changes = self.changes_a_call(key);
         #[cfg(feature = "faults")]
         let changes =
             changes && !crate::fault::planted(crate::fault::Fault::ReinviteCancelEndsCall);

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::Ua;
 use super::ask::{Ask, Sent, Verb};
 use super::auth::Auth;
-use super::call::{Direction, Phase};
+use super::call::Direction;
 use super::look_up::Seeker;
 use super::modify::Offers;
 use super::prack::{Provisionals, ReliableSeen};
@@ -309,15 +309,6 @@ impl Ua {
             let bytes = request.to_bytes();
             *ack = Ack::Sent(hop.clone(), bytes.clone());
             self.transmit(hop, bytes);
-        }
-    }
-
-    /// The early dialogs that no 2xx has confirmed are of no more use.
-    pub(crate) fn forget_early(&mut self, id: InviteId) {
-        if let Some(call) = self.calls.get_mut(&id)
-            && call.phase != Phase::Ringing
-        {
-            call.usages.retain(|_, usage| usage.confirmed);
         }
     }
 

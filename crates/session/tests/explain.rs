@@ -1,0 +1,174 @@
+//! `explain`: what a call negotiated and why, and its SIP messages without their secrets.
+
+mod world;
+
+use serde_json::{Value, json};
+use session::SocketId;
+use testkit::sip_text;
+use world::{PHONE_SDP, World, contact_uri};
+
+fn explain(w: &mut World, page: SocketId, id: &str) -> Value {
+    w.frames(page);
+    w.say(page, json!({"message":"explain","data":[{"callId":id}]}));
+    let frames = w.frames(page);
+    assert_eq!(frames[0]["message"], "explain", "{frames:?}");
+    frames[0]["data"][0].clone()
+}
+
+fn summaries(explanation: &Value) -> Vec<String> {
+    let ladder = explanation["ladder"].as_array().unwrap();
+    let line = |entry: &Value| {
+        let arrow = if entry["direction"] == "in" { "<" } else { ">" };
+        format!("{arrow} {}", entry["summary"].as_str().unwrap())
+    };
+    ladder.iter().map(line).collect()
+}
+
+#[test]
+fn an_outgoing_call_is_explained() {
+    let mut w = World::new();
+    let page = w.registered_with("10006", &["explain"]);
+    w.call(page, "c1", "10005");
+    let invite = w.expect_sip("INVITE");
+    let challenge = "Proxy-Authenticate: Digest realm=\"x\", nonce=\"s3cretnonce\"";
+    w.sip(sip_text::respond(
+        &invite,
+        "407 Proxy Authentication Required",
+        "p",
+        &[challenge],
+        "",
+    ));
+    let invite = w.expect_sip("INVITE");
+    let response = sip_text::header(&invite, "Proxy-Authorization").expect("credentials");
+    let digest = response.split("response=\"").nth(1).unwrap()[..32].to_owned();
+    w.respond(&invite, "180 Ringing", "a", "");
+    w.respond(&invite, "200 OK", "a", PHONE_SDP);
+    let told = explain(&mut w, page, "c1");
+    assert_eq!(told["callId"], "c1");
+    assert_eq!(
+        told["sipCallId"],
+        sip_text::header(&invite, "Call-ID").unwrap()
+    );
+    assert_eq!(
+        told["offered"][0]["sip"],
+        json!(["PCMU/8000", "telephone-event/8000"])
+    );
+    assert_eq!(told["offered"][0]["browser"][0], "opus/48000/2");
+    assert_eq!(told["chosen"][0]["sip"], "PCMU/8000");
+    assert_eq!(told["chosen"][0]["treatment"], "pass");
+    let reason = told["chosen"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("PCMU/8000 on both legs"), "{reason}");
+    assert_eq!(told["addresses"][0]["remote"], "127.0.0.1:43000");
+    assert_eq!(told["hold"], json!({"local": false, "remote": false}));
+    assert_eq!(
+        summaries(&told),
+        [
+            "> INVITE",
+            "< 407 Proxy Authentication Required to INVITE",
+            "> ACK",
+            "> INVITE",
+            "< 180 Ringing to INVITE",
+            "< 200 OK to INVITE",
+            "> ACK"
+        ]
+    );
+    assert_eq!(told["ladder"][0]["transport"], "UDP");
+    assert_eq!(told["ladder"][0]["peer"], "127.0.0.1:5060");
+    let text = told.to_string();
+    assert!(
+        !text.contains("s3cretnonce") && !text.contains(&digest),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_incoming_call_has_its_invite_and_the_100() {
+    let mut w = World::new();
+    let page = w.open_page();
+    let mut frame = world::connection("10006");
+    frame["data"][0]["features"] = json!(["explain"]);
+    w.say(page, frame);
+    let register = w.expect_sip("REGISTER");
+    w.answer_register(&register);
+    w.frames(page);
+    let (mut peer, id) = w.is_called(page, &contact_uri(&register));
+    peer.re_invite(&mut w, &PHONE_SDP.replace("sendrecv", "sendonly"));
+    let told = explain(&mut w, page, &id);
+    assert_eq!(
+        summaries(&told),
+        [
+            "< INVITE",
+            "> 100 Trying to INVITE",
+            "> 180 Ringing to INVITE",
+            "> 200 OK to INVITE",
+            "< ACK",
+            "< INVITE",
+            "> 200 OK to INVITE",
+            "< ACK"
+        ]
+    );
+    assert_eq!(told["hold"]["remote"], true);
+    assert_eq!(told["ladderOmitted"], 0);
+}
+
+/// A proxy leads our call back to us: one Call-ID, two calls, and each sees its own half.
+#[test]
+fn a_call_to_ourselves_is_two_ladders() {
+    let mut w = World::new();
+    let page = w.open_page();
+    let mut frame = world::connection("10006");
+    frame["data"][0]["features"] = json!(["explain"]);
+    w.say(page, frame);
+    let register = w.expect_sip("REGISTER");
+    w.answer_register(&register);
+    w.frames(page);
+    w.call(page, "c1", "10006");
+    let invite = w.expect_sip("INVITE");
+    let call_id = sip_text::header(&invite, "Call-ID").unwrap().to_owned();
+    w.invite_for(&contact_uri(&register), &call_id, PHONE_SDP);
+    let id = w.ringing_id(page);
+    w.respond(&invite, "180 Ringing", "b", "");
+    let out = explain(&mut w, page, "c1");
+    let inc = explain(&mut w, page, &id);
+    assert_eq!(summaries(&out), ["> INVITE", "< 180 Ringing to INVITE"]);
+    assert_eq!(
+        summaries(&inc),
+        [
+            "< INVITE",
+            "> 100 Trying to INVITE",
+            "> 180 Ringing to INVITE"
+        ]
+    );
+}
+
+#[test]
+fn a_long_call_keeps_its_beginning_and_its_end() {
+    let mut w = World::new();
+    let page = w.registered_with("10006", &["explain"]);
+    let mut peer = w.calls(page);
+    for _ in 0..30 {
+        peer.re_invite(&mut w, PHONE_SDP);
+    }
+    let told = explain(&mut w, page, "c1");
+    let ladder = told["ladder"].as_array().unwrap();
+    let omitted = told["ladderOmitted"].as_u64().unwrap();
+    assert!(omitted > 0);
+    assert_eq!(summaries(&told)[0], "> INVITE");
+    assert_eq!(summaries(&told)[ladder.len() - 1], "< ACK");
+    assert_eq!(ladder.len() as u64 + omitted, 3 + 30 * 3);
+}
+
+#[test]
+fn a_call_that_is_not_there_is_refused_and_without_the_extension_nothing_is_said() {
+    let mut w = World::new();
+    let page = w.registered_with("10006", &["explain"]);
+    w.say(
+        page,
+        json!({"message":"explain","data":[{"callId":"nobody"}]}),
+    );
+    assert_eq!(w.told(page), ["fail:FAILED"]);
+    let plain = w.registered("10006");
+    w.calls(plain);
+    w.say(plain, json!({"message":"explain","data":[{"callId":"c1"}]}));
+    assert_eq!(w.told(plain), [""; 0]);
+}

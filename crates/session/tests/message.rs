@@ -1,0 +1,180 @@
+//! Text messages both ways, the mailbox, and how a registration stands.
+
+mod world;
+
+use std::time::Duration;
+
+use serde_json::json;
+use session::SocketId;
+use testkit::sip_text;
+use world::peer::Peer;
+use world::{SIP_SERVER, World, connection, contact_uri};
+
+/// A page with these extensions, and the Contact of its registration.
+fn page_with(w: &mut World, features: &[&str]) -> (SocketId, String) {
+    let page = w.open_page();
+    let mut frame = connection("10006");
+    frame["data"][0]["features"] = json!(features);
+    w.say(page, frame);
+    let register = w.expect_sip("REGISTER");
+    w.answer_register(&register);
+    w.frames(page);
+    (page, contact_uri(&register))
+}
+
+fn send(w: &mut World, page: SocketId, body: &str) {
+    w.say(
+        page,
+        json!({"message":"sipMessage","data":[{"operationId":"m1","to":"10005","body":body}]}),
+    );
+}
+
+#[test]
+fn a_page_sends_a_message_and_hears_what_became_of_it() {
+    for (line, status) in [("200 OK", "ACCEPTED"), ("404 Not Found", "FAILED")] {
+        let mut w = World::new();
+        let (page, _) = page_with(&mut w, &["sipMessage"]);
+        send(&mut w, page, "Hello");
+        let message = w.expect_sip("MESSAGE");
+        assert_eq!(sip_text::body(&message), "Hello");
+        assert_eq!(
+            sip_text::header(&message, "Content-Type"),
+            Some("text/plain")
+        );
+        assert_eq!(w.told(page), [""; 0], "not before the answer");
+        w.sip(sip_text::respond(&message, line, "x", &[], ""));
+        let frames = w.frames(page);
+        assert_eq!(frames[0]["message"], "sipMessageStatus");
+        assert_eq!(frames[0]["data"][0]["operationId"], "m1");
+        assert_eq!(frames[0]["data"][0]["status"], status);
+        assert_eq!(frames.len(), 1);
+    }
+}
+
+#[test]
+fn a_message_that_cannot_go_out_is_answered_at_once() {
+    let mut w = World::new();
+    let (page, _) = page_with(&mut w, &["sipMessage"]);
+    send(&mut w, page, &"x".repeat(1301));
+    let frames = w.frames(page);
+    assert_eq!(frames[0]["data"][0]["status"], "FAILED");
+    let info = frames[0]["data"][0]["info"].as_str().unwrap();
+    assert!(info.contains("1301") && info.contains("1300"), "{info}");
+    assert!(w.try_sip("MESSAGE").is_none());
+}
+
+#[test]
+fn a_message_without_the_extension_is_ignored() {
+    let mut w = World::new();
+    let page = w.registered("10006");
+    send(&mut w, page, "Hello");
+    assert_eq!(w.told(page), [""; 0]);
+    assert!(w.try_sip("MESSAGE").is_none());
+}
+
+fn arrives(w: &mut World, contact: &str) {
+    w.sip(format!(
+        "MESSAGE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {SIP_SERVER};branch=z9hG4bKm1\r\nMax-Forwards: 70\r\n\
+         From: \"Bob\" <sip:10005@elsewhere.example>;tag=m\r\nTo: <sip:10006@127.0.0.1>\r\nCall-ID: m1\r\n\
+         CSeq: 1 MESSAGE\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nHello"
+    ));
+}
+
+#[test]
+fn a_message_reaches_every_page_of_the_account() {
+    let mut w = World::new();
+    let (page, contact) = page_with(&mut w, &["sipMessage"]);
+    let deaf = w.registered("10006");
+    w.frames(deaf);
+    arrives(&mut w, &contact);
+    w.expect_sip("200");
+    assert_eq!(
+        w.frames(page),
+        [json!({"message":"sipMessage","data":[{
+            "from":"10005@elsewhere.example","visibleName":"Bob","to":"10006",
+            "contentType":"text/plain","body":"Hello"}]})]
+    );
+    assert_eq!(w.told(deaf), [""; 0]);
+}
+
+#[test]
+fn a_message_that_no_page_gets_is_480() {
+    let mut w = World::new();
+    let (_, contact) = page_with(&mut w, &[]);
+    arrives(&mut w, &contact);
+    w.expect_sip("480");
+}
+
+#[test]
+fn a_message_in_a_call_names_the_call() {
+    let mut w = World::new();
+    let (page, _) = page_with(&mut w, &["sipMessage"]);
+    let mut peer: Peer = w.calls(page);
+    w.sip_out.clear();
+    peer.ask(&mut w, "MESSAGE", Some(("text/plain", "Hi")));
+    w.expect_sip("200");
+    let frames = w.frames(page);
+    assert_eq!(frames[0]["data"][0]["callId"], "c1");
+    assert_eq!(frames[0]["data"][0]["from"], "10005");
+}
+
+fn notify(w: &mut World, contact: &str, body: &str) {
+    w.sip(format!(
+        "NOTIFY {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {SIP_SERVER};branch=z9hG4bKn{}\r\nMax-Forwards: 70\r\n\
+         From: <sip:10006@127.0.0.1>;tag=n\r\nTo: <sip:10006@127.0.0.1>\r\nCall-ID: n{}\r\nCSeq: 1 NOTIFY\r\n\
+         Event: message-summary\r\nSubscription-State: active\r\nContact: <sip:vm@{SIP_SERVER}>\r\n\
+         Content-Type: application/simple-message-summary\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len(),
+        body.len(),
+        body.len()
+    ));
+}
+
+#[test]
+fn the_mailbox_is_told_to_pages_and_to_those_that_come_later() {
+    let mut w = World::new();
+    let (page, contact) = page_with(&mut w, &["messageWaiting"]);
+    notify(
+        &mut w,
+        &contact,
+        "Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n",
+    );
+    w.expect_sip("200");
+    let told = json!({"message":"messageWaiting","data":[{
+        "waiting":true,"new":2,"old":8,"urgentNew":0,"urgentOld":2}]});
+    assert_eq!(w.frames(page), [told.clone()]);
+    let later = w.open_page();
+    let mut frame = connection("10006");
+    frame["data"][0]["features"] = json!(["messageWaiting"]);
+    w.say(later, frame);
+    assert!(w.frames(later).contains(&told));
+    notify(&mut w, &contact, "nothing of use\r\n");
+    w.expect_sip("400");
+}
+
+/// C9: every failed attempt is told, in both ways.
+#[test]
+fn each_retry_of_a_registration_is_told() {
+    let mut w = World::new();
+    let (page, _) = page_with(&mut w, &["registrationState"]);
+    let plain = w.registered("10006");
+    w.frames(page);
+    w.frames(plain);
+    let mut failed = 0;
+    for _ in 0..40 {
+        w.advance(Duration::from_secs(60));
+        while let Some(register) = w.try_sip("REGISTER") {
+            failed += 1;
+            w.sip(sip_text::respond(&register, "403 Forbidden", "x", &[], ""));
+        }
+    }
+    assert!(failed >= 3, "{failed}");
+    let states: Vec<String> = w
+        .frames(page)
+        .iter()
+        .filter(|frame| frame["message"] == "registrationState")
+        .map(|frame| frame["data"][0]["state"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(states, vec!["RETRYING"; failed]);
+    assert_eq!(w.told(plain), vec!["fail:FAILED"; failed]);
+}

@@ -1,0 +1,88 @@
+//! The record of a call: one entry for each thing that happens to it, with its names.
+
+mod world;
+
+use std::time::Duration;
+
+use session::What;
+use testkit::sip_text;
+use world::{PHONE_SDP, World, contact_uri};
+
+/// The records so far, as the log prints them.
+fn said(w: &World) -> Vec<String> {
+    w.records.iter().map(|r| r.what.to_string()).collect()
+}
+
+#[test]
+fn an_outgoing_call_is_followed_from_start_to_end() {
+    let mut w = World::new();
+    let page = w.registered("10006");
+    w.call(page, "c1", "10005");
+    let invite = w.expect_sip("INVITE");
+    w.respond(&invite, "180 Ringing", "a", "");
+    w.respond(&invite, "180 Ringing", "a", "");
+    w.respond(&invite, "200 OK", "a", PHONE_SDP);
+    w.advance(Duration::from_secs(75));
+    w.hangup(page, "c1");
+    assert_eq!(
+        said(&w),
+        [
+            "started: outgoing, 10006 calls 10005",
+            "ringing",
+            "answered: audio: PCMU/8000 on both legs: passed through by payload type; digits as telephone-event/8000",
+            "ended by browser after 75 s: Normal call clearing",
+        ]
+    );
+    let call_id = sip_text::header(&invite, "Call-ID").unwrap();
+    let session = w.hub.session_of(page).unwrap();
+    for record in &w.records {
+        assert_eq!(record.sip_call_id.as_deref(), Some(call_id));
+        assert_eq!(record.sessions, [session]);
+    }
+}
+
+#[test]
+fn an_incoming_call_names_all_sessions_that_ring_and_then_the_one_that_talks() {
+    let mut w = World::new();
+    let one = w.connect("10006");
+    let register = w.expect_sip("REGISTER");
+    w.answer_register(&register);
+    let two = w.registered("10006");
+    w.frames(one);
+    w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
+    let frames = w.frames(two);
+    let id = frames[1]["data"][0]["callId"].as_str().unwrap().to_owned();
+    w.answer(two, &id);
+    w.hangup(two, &id);
+    let sessions = [one, two].map(|page| w.hub.session_of(page).unwrap());
+    let of = |w: &World, at: usize| w.records[at].sessions.clone();
+    assert!(matches!(
+        w.records[0].what,
+        What::Started { incoming: true, .. }
+    ));
+    assert_eq!(of(&w, 0), sessions);
+    assert_eq!(w.records[1].what, What::Ringing);
+    assert!(matches!(w.records[2].what, What::Answered { .. }));
+    assert_eq!(of(&w, 2), sessions[1..]);
+    assert!(matches!(w.records[3].what, What::Ended { .. }));
+    assert_eq!(w.records.len(), 4);
+    assert!(
+        w.records
+            .iter()
+            .all(|r| r.sip_call_id.as_deref() == Some("in1"))
+    );
+}
+
+#[test]
+fn a_call_that_never_came_to_be_is_started_and_ended_all_the_same() {
+    let mut w = World::new();
+    let page = w.registered("10006");
+    w.call(page, "c1", "10005");
+    let invite = w.expect_sip("INVITE");
+    w.respond(&invite, "486 Busy Here", "a", "");
+    assert_eq!(w.records.len(), 2);
+    let What::Ended { cause, duration } = &w.records[1].what else {
+        panic!("{:?}", w.records);
+    };
+    assert_eq!((cause.sip_code, *duration), (Some(486), None));
+}
