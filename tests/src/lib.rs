@@ -20,6 +20,7 @@ pub mod line;
 pub mod netns;
 pub mod page;
 pub mod picture;
+pub mod pjsua2;
 pub mod ports;
 pub mod process;
 pub mod published_sdk;

@@ -78,6 +78,19 @@ impl Process {
         self.said().iter().find(|line| matches(line)).cloned()
     }
 
+    /// The first line that `matches` after the first `skipped` lines, with its number.
+    #[must_use]
+    pub fn find_after(
+        &self,
+        skipped: usize,
+        matches: impl Fn(&str) -> bool,
+    ) -> Option<(usize, String)> {
+        let said = self.said();
+        let mut lines = said.iter().enumerate().skip(skipped);
+        let found = lines.find(|(_, line)| matches(line));
+        found.map(|(number, line)| (number, line.clone()))
+    }
+
     /// Writes a line to its stdin.
     pub fn write(&mut self, line: &str) -> Result<()> {
         let stdin = self.child.stdin.as_mut().context("stdin is closed")?;

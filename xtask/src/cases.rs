@@ -68,9 +68,11 @@ impl Case {
 
     /// Runs it in a process of its own, with these variables in its environment.
     pub(crate) fn run(&self, environment: &[(&str, String)]) -> Outcome {
-        let mut command = Command::new("sh");
+        // The shell ends with us.
+        let mut command = Command::new("setpriv");
         command
-            .args(["-c", TIMED, "sh", LIMIT_SECONDS])
+            .args(["--pdeathsig", "TERM", "--", "sh", "-c", TIMED])
+            .args(["sh", LIMIT_SECONDS])
             .arg(&self.binary.path)
             .args(["--exact", &self.path, "--test-threads", "1"])
             .envs(environment.iter().map(|(key, value)| (key, value)))
@@ -85,7 +87,7 @@ impl Case {
                 ended.status.success(),
                 String::from_utf8_lossy(&ended.stdout).into_owned(),
             ),
-            Err(error) => (false, format!("cannot start sh: {error}")),
+            Err(error) => (false, format!("cannot start setpriv: {error}")),
         };
         Outcome {
             // libtest succeeds, too, when no case has this name.

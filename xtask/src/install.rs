@@ -1,10 +1,11 @@
 //! Packages of Debian and npm: which, and why. Only what is missing is installed, and no service is started.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::root;
 
@@ -67,6 +68,10 @@ const TEST: &[Package] = &[
         why: "makes the network in which Firefox finds an address that is not loopback",
     },
     Package {
+        name: "python3-venv",
+        why: "a place for pjsua2, the SIP phone that knows 100rel, UPDATE and session timers",
+    },
+    Package {
         name: "tshark",
         why: "a stranger's eyes on every packet of a call",
     },
@@ -107,7 +112,51 @@ install "$@" > "$log" 2>&1 || { update && install "$@"; } > "$log" 2>&1 || { cat
 /// Installs all that the tests need beyond a build.
 pub(crate) fn for_tests() -> Result<()> {
     packages(TEST)?;
-    node()
+    node()?;
+    pjsua2()
+}
+
+/// pjsua2 for the Python that Debian 12 ships, into `tests/pjsua2/.venv`, unless that is done. The wheel is pinned with its
+/// hash; nothing is compiled.
+fn pjsua2() -> Result<()> {
+    let folder = root().join("tests/pjsua2");
+    let (wanted, venv) = (folder.join("requirements.txt"), folder.join(".venv"));
+    let done = venv.join("installed");
+    if is_newer(&done, &wanted) {
+        return Ok(());
+    }
+    println!(
+        "installing pjsua2 in {}: the SIP phone that is scripted",
+        venv.display()
+    );
+    let run = |program: &Path, arguments: &[&OsStr]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        let status = command.status();
+        let status = status.with_context(|| format!("cannot start {}", program.display()))?;
+        ensure!(
+            status.success(),
+            "{} failed in {}",
+            program.display(),
+            folder.display()
+        );
+        Ok(())
+    };
+    run(
+        Path::new("/usr/bin/python3"),
+        &[
+            "-m".as_ref(),
+            "venv".as_ref(),
+            "--clear".as_ref(),
+            venv.as_ref(),
+        ],
+    )?;
+    let flags =
+        "install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r";
+    let mut arguments: Vec<&OsStr> = flags.split(' ').map(OsStr::new).collect();
+    arguments.push(wanted.as_ref());
+    run(&venv.join("bin/pip"), &arguments)?;
+    std::fs::write(done, "").context("cannot mark pjsua2 as installed")
 }
 
 /// Installs those that are missing, saying which and why.
@@ -228,6 +277,11 @@ pub(crate) fn versions() -> Result<Vec<String>> {
         versions.push(format!("{} {version}", package.name));
     }
     versions.push(format!("node {}", said_version(Path::new("node"))?));
+    let pinned = std::fs::read_to_string(root().join("tests/pjsua2/requirements.txt"))?;
+    let pinned = pinned.lines().find_map(|line| line.split_once("=="));
+    let (_, version) = pinned.context("tests/pjsua2/requirements.txt pins nothing")?;
+    let version = version.split(' ').next().unwrap_or_default();
+    versions.push(format!("pjsua2 {version}"));
     Ok(versions)
 }
 

@@ -10,6 +10,7 @@
 
 mod docs;
 mod file;
+mod parse;
 mod report;
 mod settings;
 mod table;

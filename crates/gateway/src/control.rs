@@ -1,54 +1,66 @@
-//! The control loop: one task that owns the Hub. Everything that happens comes in by one bounded
-//! queue; everything the Hub wants goes out without waiting: a full queue drops its reader.
+//! The handle of the control loop: whatever has news for the Hub holds a [`Control`].
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use session::{Hub, HubConfig, Input, Output, SocketId};
+use session::media::MediaEvent;
+use session::{Input, SocketId};
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::dns::Resolver;
-use crate::log::{frame_name, variant};
-use crate::shard::MediaHandle;
-use crate::sip_net::SipSockets;
+/// Events that may wait. Senders wait when the queue is full; the loop never does.
+const QUEUE: usize = 4096;
 
-/// Inputs that may wait. Senders wait when it is full; the loop never does.
-const IN_QUEUE: usize = 4096;
 /// A stop waits this long for BYE and un-REGISTER to be answered.
 const STOP_WITHIN: Duration = Duration::from_millis(1500);
 
-/// For a page's socket task.
+/// What a page's socket task is to do.
 #[derive(Debug)]
 pub(crate) enum ToPage {
-    /// A text frame.
+    /// Send a text frame.
     Frame(String),
-    /// Close with code and reason.
+    /// Close with this code and reason.
     Close(u16, String),
 }
 
-enum Event {
+/// What happens to the control loop.
+pub(crate) enum Event {
+    /// An input for the Hub.
     Input(Input),
+    /// A page opened a WebSocket; the Hub's frames go to `to_page`.
     SocketOpened {
         socket: SocketId,
         peer: IpAddr,
         to_page: mpsc::Sender<ToPage>,
     },
+    /// Say when all events before this one have been acted on.
+    Acted(oneshot::Sender<()>),
+    /// Say what the Hub holds.
     Counts(oneshot::Sender<session::Counts>),
+    /// End every call and registration, and say when that is done.
     Stop(oneshot::Sender<()>),
 }
 
-/// The way into the control loop.
-#[derive(Clone)]
-pub(crate) struct Control {
+/// The handle of the control loop. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Control {
     events: mpsc::Sender<Event>,
 }
 
+/// The loop's end of [`Control`].
+#[derive(Debug)]
+pub struct ControlQueue {
+    events: mpsc::Receiver<Event>,
+}
+
+/// The queue is full; this is what did not fit.
+pub(crate) struct Full(pub(crate) MediaEvent);
+
 impl Control {
-    /// The queue's two ends; [`run`] takes the second.
-    pub(crate) fn channel() -> (Self, ControlQueue) {
-        let (events, queue) = mpsc::channel(IN_QUEUE);
-        (Self { events }, ControlQueue { queue })
+    /// A handle, and the queue that the loop reads.
+    pub fn channel() -> (Self, ControlQueue) {
+        let (events, queue) = mpsc::channel(QUEUE);
+        (Self { events }, ControlQueue { events: queue })
     }
 
     /// An input for the Hub; waits while the queue is full.
@@ -56,9 +68,18 @@ impl Control {
         let _ = self.events.send(Event::Input(input)).await;
     }
 
-    /// A datagram or event that is lost rather than waited for.
+    /// An input that is lost rather than waited for.
     pub(crate) fn offer(&self, input: Input) -> bool {
         self.events.try_send(Event::Input(input)).is_ok()
+    }
+
+    /// An event of a media shard, which never waits: the event comes back when the queue is full.
+    pub(crate) fn media(&self, event: MediaEvent) -> Result<(), Full> {
+        match self.events.try_send(Event::Input(Input::Media(event))) {
+            Err(TrySendError::Full(Event::Input(Input::Media(event)))) => Err(Full(event)),
+            // When the loop is gone, so is everybody who would care.
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn socket_opened(
@@ -75,6 +96,14 @@ impl Control {
                 to_page,
             })
             .await;
+    }
+
+    /// Completes when everything that was sent before has been acted on.
+    pub(crate) async fn acted(&self) {
+        let (done, acted) = oneshot::channel();
+        if self.events.send(Event::Acted(done)).await.is_ok() {
+            let _ = acted.await;
+        }
     }
 
     /// What the Hub holds now. `None`: the loop has ended.
@@ -96,163 +125,32 @@ impl Control {
     }
 }
 
-/// The other end of [`Control`].
-pub(crate) struct ControlQueue {
-    queue: mpsc::Receiver<Event>,
-}
+impl ControlQueue {
+    /// The next event. `None`: every [`Control`] is gone.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
 
-/// What the loop performs outputs with.
-pub(crate) struct Performers {
-    /// SIP sockets.
-    pub(crate) sip: SipSockets,
-    /// Names to addresses.
-    pub(crate) resolver: Resolver,
-    /// The media shards.
-    pub(crate) media: MediaHandle,
-}
-
-/// Runs until all [`Control`]s are gone.
-pub(crate) async fn run(
-    mut queue: ControlQueue,
-    config: HubConfig,
-    seed: [u8; 32],
-    control: Control,
-    performers: Performers,
-) {
-    let mut hub = Hub::new(config, seed);
-    let mut pages: BTreeMap<SocketId, mpsc::Sender<ToPage>> = BTreeMap::new();
-    let mut stopping: Option<oneshot::Sender<()>> = None;
-    let mut ports_free = true;
-    loop {
-        let wake_at = hub.poll_timeout().map(|(at, _)| at);
-        let event = tokio::select! {
-            event = queue.queue.recv() => match event {
-                Some(event) => Some(event),
-                None => return,
-            },
-            () = sleep_until(wake_at) => None,
-        };
-        let now = Instant::now();
-        // Before the event: an OPTIONS is answered by what is true now (RFC 3261 §11.2).
-        let free = performers.media.ports_free();
-        if free != ports_free {
-            ports_free = free;
-            let input = Input::PortsFree(free);
-            log_input(&input);
-            hub.handle_input(input, now);
-        }
-        match event {
-            None => hub.handle_timeout(now),
-            Some(Event::Input(input)) => {
-                log_input(&input);
-                if let Input::SocketClosed { socket } = &input {
-                    pages.remove(socket);
-                }
-                hub.handle_input(input, now);
+    /// The next event of a media shard, for tests that take the loop's place.
+    #[doc(hidden)]
+    pub fn try_media(&mut self) -> Result<MediaEvent, TryRecvError> {
+        loop {
+            if let Event::Input(Input::Media(event)) = self.events.try_recv()? {
+                return Ok(event);
             }
-            Some(Event::SocketOpened {
-                socket,
-                peer,
-                to_page,
-            }) => {
-                pages.insert(socket, to_page);
-                hub.handle_input(Input::SocketOpened { socket, peer }, now);
-            }
-            Some(Event::Counts(answer)) => {
-                let _ = answer.send(hub.counts());
-            }
-            Some(Event::Stop(done)) => {
-                stopping = Some(done);
-                hub.handle_input(Input::Shutdown, now);
-            }
-        }
-        while let Some(output) = hub.poll_output() {
-            perform(output, &mut pages, &control, &performers);
-        }
-        if hub.settled()
-            && let Some(done) = stopping.take()
-        {
-            let _ = done.send(());
         }
     }
 }
 
-fn perform(
-    output: Output,
-    pages: &mut BTreeMap<SocketId, mpsc::Sender<ToPage>>,
-    control: &Control,
-    performers: &Performers,
-) {
-    match output {
-        Output::Frame { socket, text } => {
-            tracing::debug!(
-                socket = socket.0,
-                message = frame_name(&text),
-                bytes = text.len(),
-                "to page"
-            );
-            let full = pages
-                .get(&socket)
-                .is_some_and(|page| page.try_send(ToPage::Frame(text)).is_err());
-            if full {
-                // Its task sees the queue closed, and closes the socket.
-                pages.remove(&socket);
-            }
-        }
-        Output::Close {
-            socket,
-            code,
-            reason,
-        } => {
-            tracing::info!(socket = socket.0, code, %reason, "closing a page's socket");
-            let told = pages
-                .get(&socket)
-                .is_some_and(|page| page.try_send(ToPage::Close(code, reason)).is_ok());
-            if !told {
-                // Its task sees the queue closed, and closes the socket.
-                pages.remove(&socket);
-            }
-        }
-        Output::Resolve { id, target } => performers.resolver.resolve(id, target, control.clone()),
-        Output::Send { hop, bytes } => performers.sip.send(hop, bytes, control),
-        Output::Media(command) => {
-            tracing::debug!(command = variant(&command), "to media");
-            performers.media.send(command);
-        }
-        Output::Record(record) => crate::call_log::log(&record),
-    }
-}
-
-/// One debug line for each input, without what it holds.
-fn log_input(input: &Input) {
-    match input {
-        Input::Frame { socket, text } => {
-            tracing::debug!(
-                socket = socket.0,
-                message = frame_name(text),
-                bytes = text.len(),
-                "from page"
-            );
-        }
-        Input::Sip(sip::Input::Received { from, bytes, .. }) => {
-            tracing::debug!(%from, bytes = bytes.len(), "SIP in");
-        }
-        Input::Sip(input) => tracing::debug!(?input, "for the SIP user agent"),
-        Input::Media(event) => {
-            tracing::debug!(call = event.call().0, event = variant(event), "from media")
-        }
-        Input::SocketOpened { socket, peer } => {
-            tracing::debug!(socket = socket.0, %peer, "page opened")
-        }
-        Input::SocketClosed { socket } => tracing::debug!(socket = socket.0, "page closed"),
-        Input::PortsFree(free) => tracing::info!(free, "RTP ports for another call"),
-        Input::Shutdown => tracing::debug!("shutdown"),
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
+impl std::fmt::Debug for Event {
+    /// Names the event: what it holds may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Input(_) => "Input",
+            Self::SocketOpened { .. } => "SocketOpened",
+            Self::Acted(_) => "Acted",
+            Self::Counts(_) => "Counts",
+            Self::Stop(_) => "Stop",
+        })
     }
 }

@@ -12,33 +12,33 @@ use sip::{Hop, ResolveError, ResolveId, Target, Transport};
 
 use crate::control::Control;
 
-/// A name that is not known by then is not known (F13).
+/// DNS lookup timeout (F13).
 const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 
 /// Resolves in tasks; answers come as `sip::Input::Resolved`.
 #[derive(Clone)]
 pub(crate) struct Resolver {
+    control: Control,
     dns: Option<Arc<TokioResolver>>,
 }
 
 impl Resolver {
-    /// Reads the system's configuration; without one only IP addresses are known.
-    pub(crate) fn new() -> Self {
+    /// Reads the system's configuration. Without one only IP addresses are known.
+    pub(crate) fn new(control: Control) -> Self {
         let dns = TokioResolver::builder_tokio().and_then(|builder| builder.build());
-        match dns {
-            Ok(dns) => Self {
-                dns: Some(Arc::new(dns)),
-            },
+        let dns = match dns {
+            Ok(dns) => Some(Arc::new(dns)),
             Err(error) => {
                 tracing::warn!(%error, "no DNS: only IP addresses can be called");
-                Self { dns: None }
+                None
             }
-        }
+        };
+        Self { control, dns }
     }
 
     /// Starts a look-up.
-    pub(crate) fn resolve(&self, id: ResolveId, target: Target, control: Control) {
-        let dns = self.dns.clone();
+    pub(crate) fn resolve(&self, id: ResolveId, target: Target) {
+        let Self { control, dns } = self.clone();
         tokio::spawn(async move {
             let result = match dns {
                 None => Err("there is no DNS resolver".to_owned()),
@@ -51,12 +51,6 @@ impl Resolver {
                 .input(Input::Sip(sip::Input::Resolved { id, result }))
                 .await;
         });
-    }
-}
-
-impl Default for Resolver {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

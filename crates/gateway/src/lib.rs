@@ -9,6 +9,7 @@ mod certificate;
 mod control;
 mod dns;
 mod http;
+mod hub_loop;
 mod log;
 pub mod pbx_net;
 pub mod serve;
@@ -16,3 +17,5 @@ mod settings;
 pub mod shard;
 mod sip_net;
 mod streams;
+
+pub use control::{Control, ControlQueue};

@@ -9,12 +9,12 @@ use config::Config;
 use rand::RngExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 use crate::bind::{Port, bind};
-use crate::control::{self, Control, Performers};
+use crate::control::Control;
 use crate::dns::Resolver;
 use crate::http::{DemoValues, Metrics, Pages, PlainListener, TlsListener, Web};
+use crate::hub_loop::{self, Performers};
 use crate::shard::{self, MediaEngine, ShardSettings};
 use crate::sip_net::{self, Bound};
 use crate::{addresses, certificate, pbx_net, settings};
@@ -40,9 +40,6 @@ pub struct Options {
     /// `--web`.
     pub web: Option<PathBuf>,
 }
-
-/// Events of the shards that may wait for the control loop.
-const MEDIA_EVENTS: usize = 4096;
 
 /// Settings of the demo that its user did not give.
 const DEMO_SETTINGS: &[(&str, &str)] = &[("sip_targets", "127.0.0.0/8")];
@@ -162,12 +159,12 @@ async fn serve(config: Config, options: &Options) -> Result<()> {
     let hub = settings::hub_config(&config, &sip_addrs, &own)?;
     let performers = Performers {
         sip: sip.start(&control)?,
-        resolver: Resolver::new(),
+        resolver: Resolver::new(control.clone()),
         media: media.handle(),
     };
     let mut seed = [0; 32];
     rand::rng().fill(&mut seed);
-    let hub = tokio::spawn(control::run(queue, hub, seed, control.clone(), performers));
+    let hub = tokio::spawn(hub_loop::run(queue, hub, seed, performers));
 
     let pbx = match options.mode {
         Mode::Serve => None,
@@ -250,22 +247,15 @@ fn start_media(
         early_buffer: config.early_buffer,
         ..ShardSettings::default()
     };
-    let (events, mut from_shards) = mpsc::channel(MEDIA_EVENTS);
     let engine = bind(config.ip_local, port, |addr| {
         shard::start(
             ShardSettings {
                 webrtc_port: addr.port(),
                 ..settings.clone()
             },
-            events.clone(),
+            control.clone(),
         )
     })?;
-    let control = control.clone();
-    tokio::spawn(async move {
-        while let Some(event) = from_shards.recv().await {
-            control.input(session::Input::Media(event)).await;
-        }
-    });
     match engine.capacity() {
         Some(calls) => tracing::info!(pairs = calls, "RTP port pairs for the SIP side"),
         None => tracing::info!("RTP ports for the SIP side: any free ones"),

@@ -7,6 +7,7 @@ mod harness_phones;
 mod ipv6;
 mod never_waits_for_video;
 mod phone;
+mod pjsua2;
 mod published_sdk;
 mod scripted;
 mod sipp_calls;

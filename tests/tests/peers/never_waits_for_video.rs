@@ -1,5 +1,9 @@
 //! A page that calls with video hears the other side at once, whatever becomes of the video: Chromium on our Phone Video
 //! page, and beside it an element as the published SDK has it, which stays muted until it knows the size of a picture.
+//!
+//! These cases hold what a browser makes of the pictures: it shows them, decodes them without a loss, and its sound does
+//! not wait. Which picture is sent when is held in simulated time (`crates/media/tests`), and which plan a call has, forks
+//! and refusals included, in `crates/session/tests`.
 
 use std::time::Duration;
 
@@ -89,20 +93,6 @@ impl Caller {
         let frames = self.page.watch(from, count, SOON)?;
         ensure!(all_near(&frames, BLACK), "they are not black: {frames:?}");
         Ok(())
-    }
-
-    /// When a picture of this colour was first seen since `from`.
-    fn sees(&mut self, colour: Colour, from: f64) -> Result<f64> {
-        let Colour { red, green, blue } = colour;
-        let seen = format!(
-            "window.__test.frames({from}).some((frame) => Math.max(Math.abs(frame.red - {red}), \
-             Math.abs(frame.green - {green}), Math.abs(frame.blue - {blue})) <= {NEAR})"
-        );
-        let waited = self.page.wait_true(&seen, SOON);
-        let frames = self.page.frames(from)?;
-        waited.with_context(|| format!("no picture is {colour:?}: {frames:?}"))?;
-        let first = frames.iter().find(|frame| is_like(frame, colour));
-        Ok(first.context("it is gone")?.at)
     }
 
     /// What was heard between two times is the peer's tone, and not one's own.
@@ -230,74 +220,6 @@ fn video_comes_late(codec: &str, codecs: &str) {
     });
 }
 
-#[test]
-fn a_peer_that_takes_video_and_sends_none_is_heard_at_once() {
-    case(|folder| {
-        let mut caller = Caller::open(folder, "phone-video", &[])?;
-        let mut peer = Sipp::run(
-            folder,
-            &Script {
-                tone: Some(caller.peer_tone),
-                ..Script::waits("camera_shut")
-            },
-        )?;
-        caller
-            .page
-            .connect_without_registering(USERS[0], peer.addr)?;
-        caller.page.call("shut")?;
-        caller.page.call_status("ESTABLISHED", SOON)?;
-        let from = caller.page.now()?;
-        caller.plays_aloud()?;
-        caller.page.listen(3.0)?;
-        caller.sees_black(from, 10)?;
-        let to = caller.page.now()?;
-        caller.page.hang_up()?;
-        caller.page.call_status("FINISH", SOON)?;
-        peer.passed(SOON)?;
-        caller.heard(from, to)?;
-        caller.page.check_no_problems()
-    });
-}
-
-#[test]
-fn each_early_dialog_shows_what_it_has() {
-    case(|folder| {
-        let mut caller = Caller::open(folder, "phone-video", &[])?;
-        let mut peer = Sipp::run(
-            folder,
-            &Script {
-                echoes: true,
-                ..Script::waits("forks_with_video")
-            },
-        )?;
-        caller
-            .page
-            .connect_without_registering(USERS[0], peer.addr)?;
-        caller.page.call("forks")?;
-        // The first has sound alone.
-        caller.page.call_status("SESSION_PROGRESS", SOON)?;
-        let from = caller.page.now()?;
-        caller.plays_aloud()?;
-        caller.sees_black(from, 5)?;
-        // The second has video.
-        let colour = caller.colour;
-        let second = caller.sees(colour, from)?;
-        caller.page.watch(second, 10, SOON)?;
-        // The first answers after all.
-        caller.page.call_status("ESTABLISHED", SOON)?;
-        let answered = caller.page.now()?;
-        let third = caller.sees(BLACK, answered)?;
-        ensure!(third < answered + 1.5, "after {:.2} s", third - answered);
-        caller.page.listen(2.0)?;
-        let frames = caller.page.watch(third, 5, SOON)?;
-        ensure!(all_near(&frames, BLACK), "{frames:?}");
-        caller.page.hang_up()?;
-        caller.page.call_status("FINISH", SOON)?;
-        peer.passed(SOON)?;
-        caller.page.check_no_problems()
-    });
-}
-
 /// What the browser receives as video.
 #[derive(Debug)]
 struct Source {
@@ -377,21 +299,4 @@ fn generate_av_for_ua_shows_black_pictures_and_costs_no_time() {
         video < voice + 300.0,
         "silent for {video:.0} ms with video, {voice:.0} ms without"
     );
-}
-
-#[test]
-fn without_it_the_pages_video_is_refused_and_it_hears_at_once() {
-    case(|folder| {
-        let settings = [("generate_av_for_ua", "somebody else")];
-        let nothing = |caller: &mut Caller, _| {
-            let frames = caller.page.frames(0.0)?;
-            ensure!(frames.is_empty(), "pictures of nobody: {frames:?}");
-            let answer = caller.page.evaluate("window.__test.descriptions()[1]")?;
-            let answer = answer.as_str().unwrap_or_default();
-            ensure!(answer.contains("\r\nm=video 0 "), "{answer}");
-            Ok(())
-        };
-        call_a_phone_without_video(folder, "phone-video", &settings, nothing)?;
-        Ok(())
-    });
 }

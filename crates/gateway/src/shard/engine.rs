@@ -1,9 +1,8 @@
 //! Starting and ending the shards, and the handle by which the control loop speaks to them.
 
-use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, available_parallelism};
 use std::time::Instant;
 
@@ -12,29 +11,15 @@ use mio::{Poll, Waker};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use session::media::{CallId, MediaCommand, MediaEvent, MediaFailure};
-use tokio::sync::mpsc::Sender;
 use webrtc::{Identity, LegConfig};
 
+use super::directory::Shared;
 use super::events::Events;
 use super::inbox::{Figures, Inbox, Item};
 use super::settings::ShardSettings;
 use super::sockets::BrowserSocket;
-use super::worker::{INBOX, Shared, Worker, candidates};
-
-/// Which shard a call is on.
-#[derive(Debug, Default)]
-pub(super) struct Directory(Mutex<BTreeMap<CallId, usize>>);
-
-impl Directory {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<CallId, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `true`: it was there.
-    pub(super) fn remove(&self, call: CallId) -> bool {
-        self.lock().remove(&call).is_some()
-    }
-}
+use super::worker::{INBOX, Worker, candidates};
+use crate::control::Control;
 
 /// All shards. Dropping it ends their threads; calls end without a word.
 #[derive(Debug)]
@@ -53,8 +38,8 @@ pub struct MediaHandle {
 }
 
 /// Binds the browser sockets and starts one thread for each shard. Events of all shards go to
-/// `events`; it may be full for a while, nothing is lost.
-pub fn start(settings: ShardSettings, events: Sender<MediaEvent>) -> io::Result<MediaEngine> {
+/// `control`. Its queue may be full for a while; no event is lost.
+pub fn start(settings: ShardSettings, control: Control) -> io::Result<MediaEngine> {
     let count = match settings.shards {
         0 => available_parallelism().map_or(1, usize::from),
         n => n,
@@ -67,11 +52,7 @@ pub fn start(settings: ShardSettings, events: Sender<MediaEvent>) -> io::Result<
     let (from, to) = settings.media_ports;
     let pool = PortPool::new(from, to, ChaCha20Rng::from_seed(settings.seed));
     let capacity = pool.capacity();
-    let shared = Arc::new(Shared {
-        ports: Mutex::new(pool),
-        directory: Directory::default(),
-        settings,
-    });
+    let shared = Arc::new(Shared::new(settings, pool));
 
     // All sockets first: a port in use is an error of the start, not of a thread.
     let mut shards = Vec::new();
@@ -99,7 +80,7 @@ pub fn start(settings: ShardSettings, events: Sender<MediaEvent>) -> io::Result<
         .collect();
     let mut threads = Vec::new();
     for (index, (poll, inbox, browser)) in shards.into_iter().enumerate() {
-        let events = Events::new(events.clone());
+        let events = Events::new(control.clone());
         let (shared, legs) = (Arc::clone(&shared), legs.clone());
         let worker = Worker::new(poll, shared, inbox, browser, legs, events, index)?;
         let builder = Builder::new().name(format!("media-{index}"));
@@ -178,9 +159,7 @@ impl MediaHandle {
 
     /// Whether another call finds RTP ports now.
     pub fn ports_free(&self) -> bool {
-        let pool = &self.shared.ports;
-        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.has_free(Instant::now())
+        self.shared.ports().has_free(Instant::now())
     }
 
     /// What has been counted so far.
@@ -189,8 +168,7 @@ impl MediaHandle {
         for inbox in self.inboxes.iter() {
             figures.add(inbox);
         }
-        let pool = &self.shared.ports;
-        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.shared.ports();
         figures.port_pairs_in_use = pool.in_use();
         figures.port_pairs_resting = pool.resting(Instant::now());
         figures
@@ -199,7 +177,7 @@ impl MediaHandle {
     /// The next step of this call panics. For tests of isolation only.
     #[doc(hidden)]
     pub fn panic_in(&self, call: CallId) {
-        let at = self.shared.directory.lock().get(&call).copied();
+        let at = self.shared.directory.shard_of(call);
         if let Some(inbox) = at.and_then(|index| self.inboxes.get(index)) {
             inbox.push(Item::Panic(Some(call)));
         }
@@ -214,24 +192,22 @@ impl MediaHandle {
     }
 
     fn shard_of(&self, command: &MediaCommand) -> Option<(usize, &Inbox)> {
-        let mut directory = self.shared.directory.lock();
-        if let MediaCommand::OpenSipLeg { call, .. } = command {
-            if directory.contains_key(call) {
-                return None;
-            }
-            let load = |inbox: &Arc<Inbox>| inbox.calls.load(Ordering::Relaxed);
-            let (index, inbox) = self
-                .inboxes
-                .iter()
-                .enumerate()
-                .filter(|(_, inbox)| !inbox.ended.load(Ordering::Relaxed))
-                .min_by_key(|(_, inbox)| load(inbox))?;
-            inbox.calls.fetch_add(1, Ordering::Relaxed);
-            directory.insert(*call, index);
-            return Some((index, inbox));
+        let MediaCommand::OpenSipLeg { call, .. } = command else {
+            let index = self.shared.directory.shard_of(call_of(command))?;
+            return Some((index, self.inboxes.get(index)?));
+        };
+        let load = |inbox: &Arc<Inbox>| inbox.calls.load(Ordering::Relaxed);
+        let (index, inbox) = self
+            .inboxes
+            .iter()
+            .enumerate()
+            .filter(|(_, inbox)| !inbox.ended.load(Ordering::Relaxed))
+            .min_by_key(|(_, inbox)| load(inbox))?;
+        if !self.shared.directory.add(*call, index) {
+            return None;
         }
-        let index = *directory.get(&call_of(command))?;
-        Some((index, self.inboxes.get(index)?))
+        inbox.calls.fetch_add(1, Ordering::Relaxed);
+        Some((index, inbox))
     }
 }
 

@@ -1,25 +1,24 @@
-//! The way out of a shard: a bounded channel that is never awaited.
+//! What a shard says to the control loop, without ever waiting for it.
 
 use std::collections::VecDeque;
 
 use session::media::MediaEvent;
-use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 
+use crate::control::{Control, Full};
 use crate::log::variant;
 
-/// Events of one shard. What the channel has no room for waits here: no event is lost, and there
-/// are at most a few for each command.
+/// Events of one shard. What the control loop's queue has no room for waits here, so no event is
+/// lost; there are at most a few for each command.
 #[derive(Debug)]
 pub(super) struct Events {
-    sender: Sender<MediaEvent>,
+    control: Control,
     waiting: VecDeque<MediaEvent>,
 }
 
 impl Events {
-    pub(super) fn new(sender: Sender<MediaEvent>) -> Self {
+    pub(super) fn new(control: Control) -> Self {
         Self {
-            sender,
+            control,
             waiting: VecDeque::new(),
         }
     }
@@ -29,17 +28,12 @@ impl Events {
         self.waiting.push_back(event);
     }
 
-    /// Hands over what the channel takes. `true`: nothing waits any more.
+    /// Hands over what the queue takes. `true`: nothing waits any more.
     pub(super) fn flush(&mut self) -> bool {
         while let Some(event) = self.waiting.pop_front() {
-            match self.sender.try_send(event) {
-                Ok(()) => {}
-                Err(TrySendError::Full(event)) => {
-                    self.waiting.push_front(event);
-                    return false;
-                }
-                // The control loop is gone, and with it whoever would care.
-                Err(TrySendError::Closed(_)) => self.waiting.clear(),
+            if let Err(Full(event)) = self.control.media(event) {
+                self.waiting.push_front(event);
+                return false;
             }
         }
         true
@@ -63,9 +57,9 @@ mod tests {
             .with_max_level(tracing::Level::TRACE)
             .with_writer(move || Lines(Arc::clone(&writer)))
             .finish();
-        let (sender, _events) = tokio::sync::mpsc::channel(1);
+        let (control, _queue) = Control::channel();
         tracing::subscriber::with_default(subscriber, || {
-            Events::new(sender).say(MediaEvent::BrowserAnswer {
+            Events::new(control).say(MediaEvent::BrowserAnswer {
                 call: CallId(7),
                 leg: LegId(1),
                 sdp: "a=ice-pwd:secret".into(),
@@ -74,6 +68,30 @@ mod tests {
         let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         assert!(text.contains("BrowserAnswer"), "{text}");
         assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn a_full_queue_loses_no_event_and_holds_nobody_up() {
+        let (control, mut queue) = Control::channel();
+        while control.offer(session::Input::Shutdown) {}
+        let mut events = Events::new(control);
+        let said: Vec<_> = (1..=3)
+            .map(|leg| MediaEvent::BrowserConnected {
+                call: CallId(7),
+                leg: LegId(leg),
+            })
+            .collect();
+        for event in &said {
+            events.say(event.clone());
+        }
+        assert!(!events.flush(), "there is no room");
+        assert!(
+            queue.try_media().is_err(),
+            "the queue held nothing of media"
+        );
+        assert!(events.flush());
+        let came: Vec<_> = std::iter::from_fn(|| queue.try_media().ok()).collect();
+        assert_eq!(came, said);
     }
 
     struct Lines(Arc<Mutex<Vec<u8>>>);

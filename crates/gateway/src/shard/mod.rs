@@ -7,11 +7,12 @@
 //!
 //! ```text
 //!  control loop ─ MediaHandle::send ─► Inbox ─► Worker ─► Call { Bridge, webrtc::Leg*, SIP sockets }
-//!               ◄─ bounded channel of MediaEvent ──┘
+//!               ◄── Control: its one queue ── Events ◄─┘
 //! ```
 
 mod call;
 mod demux;
+mod directory;
 mod engine;
 mod events;
 mod inbox;

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use media::ports::PortPool;
 use media::{Bridge, BridgeSettings, RtpOrRtcp};
 use mio::{Interest, Poll, Token};
 use rand::{RngExt, SeedableRng};
@@ -18,10 +17,9 @@ use webrtc::LegConfig;
 
 use super::call::{Call, Ctx, SipPort};
 use super::demux::Demux;
-use super::engine::Directory;
+use super::directory::Shared;
 use super::events::Events;
 use super::inbox::{Counts, Inbox, Item};
-use super::settings::ShardSettings;
 use super::sockets::{Batch, BrowserSocket, bind_pair};
 use super::timers::Timers;
 
@@ -38,14 +36,6 @@ const FULL_CHANNEL: Duration = Duration::from_millis(5);
 /// Room for one byte more than the largest datagram of media: the kernel truncates what is longer,
 /// and a datagram that fills the buffer is known to be oversize.
 const SIP_BUFFER: usize = media::MAX_DATAGRAM + 1;
-
-/// What all shards share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) settings: ShardSettings,
-    pub(super) ports: Mutex<PortPool>,
-    pub(super) directory: Directory,
-}
 
 /// Whether another turn follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,11 +313,7 @@ impl Worker {
         let mut opened = Call::new(call, bridge, Vec::new(), Vec::new());
         let mut local = Vec::new();
         for kind in media {
-            let pair = {
-                let ports = &self.shared.ports;
-                let mut pool = ports.lock().unwrap_or_else(PoisonError::into_inner);
-                bind_pair(&mut pool, bind, family, now)
-            };
+            let pair = bind_pair(&mut self.shared.ports(), bind, family, now);
             let Some(pair) = pair else {
                 self.close_sockets(opened);
                 return None;
@@ -442,8 +428,7 @@ impl Worker {
         // Sockets close before others may have their ports. A leg's destructor is foreign code too.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(call)));
         let now = Instant::now();
-        let pool = &self.shared.ports;
-        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.shared.ports();
         for pair in ports {
             pool.release(pair, now);
         }

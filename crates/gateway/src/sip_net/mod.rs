@@ -30,6 +30,7 @@ pub(crate) struct Bound {
 /// The running sockets of the SIP side.
 #[derive(Clone)]
 pub(crate) struct SipSockets {
+    control: Control,
     udp: Datagrams,
     tcp: Streams<Control>,
 }
@@ -53,11 +54,12 @@ impl Bound {
             .collect()
     }
 
-    /// Reads from now on.
+    /// Starts reading. What comes, and what cannot be sent, is an input of the Hub.
     pub(crate) fn start(self, control: &Control) -> io::Result<SipSockets> {
         let listeners = self.tcp.into_iter().map(TcpListener::from_std);
         let listeners = listeners.collect::<io::Result<_>>()?;
         Ok(SipSockets {
+            control: control.clone(),
             udp: Datagrams::start(self.udp, control)?,
             tcp: Streams::start(listeners, control.clone(), Limits::default())?,
         })
@@ -66,7 +68,7 @@ impl Bound {
 
 impl SipSockets {
     /// Sends without waiting; what fails is an input again.
-    pub(crate) fn send(&self, hop: Hop, bytes: Bytes, control: &Control) {
+    pub(crate) fn send(&self, hop: Hop, bytes: Bytes) {
         tracing::trace!(%hop, "SIP out");
         let sent = match hop.transport {
             Transport::Udp => self.udp.send(&hop, &bytes),
@@ -74,7 +76,8 @@ impl SipSockets {
             Transport::Tls => Err("this server does not speak SIP over TLS so far".to_owned()),
         };
         if let Err(error) = sent {
-            control.offer(Input::Sip(sip::Input::SendFailed { hop, error }));
+            self.control
+                .offer(Input::Sip(sip::Input::SendFailed { hop, error }));
         }
     }
 }

@@ -9,13 +9,13 @@ pub(crate) use echo::Echo;
 use std::time::{Duration, Instant};
 
 use gateway::shard::{MediaEngine, MediaHandle, ShardSettings, start};
+use gateway::{Control, ControlQueue};
 use sdp::{
     Direction, Encoding, Format, LocalMedia, MediaKind, MediaPlan, PayloadType, Plan, RemoteMedia,
     Route, Treatment,
 };
 use session::media::{CallId, Family, MediaCommand, MediaEvent};
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::mpsc::{Receiver, channel};
 
 /// A condition of a test is met within this, or the test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -60,7 +60,7 @@ pub(crate) fn plan(media: Vec<MediaPlan>) -> Plan {
 pub(crate) struct Shards {
     pub(crate) engine: MediaEngine,
     pub(crate) handle: MediaHandle,
-    events: Receiver<MediaEvent>,
+    queue: ControlQueue,
     pub(crate) said: Vec<MediaEvent>,
 }
 
@@ -73,12 +73,12 @@ impl Shards {
     }
 
     pub(crate) fn with(settings: ShardSettings) -> Self {
-        let (sender, events) = channel(64);
-        let engine = start(settings, sender).expect("the shards start");
+        let (control, queue) = Control::channel();
+        let engine = start(settings, control).expect("the shards start");
         Self {
             handle: engine.handle(),
             engine,
-            events,
+            queue,
             said: Vec::new(),
         }
     }
@@ -99,7 +99,7 @@ impl Shards {
                 }
                 seen += 1;
             }
-            match self.events.try_recv() {
+            match self.queue.try_media() {
                 Ok(event) => self.said.push(event),
                 Err(TryRecvError::Empty) => {
                     let now = Instant::now();
@@ -113,7 +113,7 @@ impl Shards {
 
     /// Whatever has been said by now.
     pub(crate) fn collect(&mut self) -> &[MediaEvent] {
-        while let Ok(event) = self.events.try_recv() {
+        while let Ok(event) = self.queue.try_media() {
             self.said.push(event);
         }
         &self.said
