@@ -48,7 +48,7 @@ pub(crate) fn hub_config(
             config::BusyStatus::Busy => BusyStatus::Busy,
         },
         decline_code: config.sip_decline_code,
-        ..UaConfig::default()..CallRules::default()
+        ..CallRules::default()
     };
     Ok(HubConfig {
         calls,

@@ -142,7 +142,7 @@ fn the_mailbox_is_told_to_pages_and_to_those_that_come_later() {
     w.expect_sip("200");
     let told = json!({"message":"messageWaiting","data":[{
         "waiting":true,"new":2,"old":8,"urgentNew":0,"urgentOld":2}]});
-    assert_eq!(w.frames(page), [told.clone()]);
+    assert_eq!(w.frames(page), std::slice::from_ref(&told));
     let later = w.open_page();
     let mut frame = connection("10006");
     frame["data"][0]["features"] = json!(["messageWaiting"]);
