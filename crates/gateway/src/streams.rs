@@ -3,6 +3,7 @@
 //! ```text
 //!  send(hop) ─► its connection, else a new one ─► queue ─► peer
 //!  peer ─► StreamFramer ─► Told::Received;  the end ─► Told::Closed;  no beginning ─► Told::Failed
+//!                       └► Told::Unframed ─► answers that are due are written ─► the end
 //! ```
 //! A request reuses the connection that leads to its hop and an answer the one its request came over, because both are
 //! found by transport and address of the other end. Nobody waits for a slow peer: its queue is bounded, and when that is
@@ -41,15 +42,21 @@ pub(crate) enum Told {
         local: SocketAddr,
         bytes: Bytes,
     },
+    /// A message whose end cannot be found (RFC 3261 §18.3); it is the connection's last. What is
+    /// sent for it, and for the messages before it, is still written.
+    Unframed { from: Hop, error: sip::Error },
     /// Something could not be sent.
     Failed { hop: Hop, error: String },
     /// A connection that was open is gone.
     Closed { hop: Hop, error: String },
 }
 
-/// Who owns the pool. Waiting in it is what slows a fast peer down.
+/// Who owns the pool. A fast peer is slowed down by the owner's waiting.
 pub(crate) trait Owner: Clone + Send + Sync + 'static {
     fn told(&self, told: Told) -> impl Future<Output = ()> + Send;
+
+    /// Completes when all that was told so far has been acted on: the answers are in the pool.
+    fn acted(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// What is allowed to peers (trust: A13), and how connections are kept.
@@ -69,6 +76,9 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     /// A peer must take what we write within this.
     pub(crate) write: Duration,
+    /// A peer whose stream we end has this long to end its side, too. Closing at once would reset
+    /// the connection, and the peer might lose our last answer.
+    pub(crate) linger: Duration,
     /// Two line ends when we have been silent for so long (RFC 5626 §3.5.1), on connections that we made; plus up to a
     /// fifth.
     pub(crate) ping: Duration,
@@ -93,6 +103,7 @@ impl Default for Limits {
             first_answer: seconds(40),
             idle: seconds(3600),
             write: seconds(10),
+            linger: seconds(2),
             ping: seconds(25),
             incoming: 512,
             incoming_per_ip: 64,

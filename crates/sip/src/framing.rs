@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::Error;
 use crate::error::ErrorKind;
-use crate::message::{find, frame_length};
+use crate::message::{find, frame_length, parse};
 
 /// Largest message taken from a stream, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
@@ -69,6 +69,15 @@ impl StreamFramer {
     /// True while a message has begun and not ended: the time for a deadline to run (trust A13).
     pub fn is_partial(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// The stream ends in the middle of a message: what is wrong with that message, if its head is
+    /// there to answer (§18.3). Nothing comes out of the framer after it.
+    pub fn cut_short(&mut self) -> Option<Error> {
+        let error = self.frame.and_then(|_| parse(&self.buffer).err());
+        self.broken = true;
+        self.buffer = BytesMut::new();
+        error
     }
 
     fn skip_line_ends(&mut self) {

@@ -216,9 +216,7 @@ fn a_bye_challenged_by_our_own_proxy_is_answered() {
     bench.event();
     bench.act(|ua, now| ua.end(id, now));
     let bye = bench.request(Method::Bye);
-    // The nonce of the INVITE is used again, with the next count.
-    let known = credentials(&bye);
-    assert_eq!((known.nonce.as_str(), known.nc), ("p1", Some(2)));
+    assert!(without_credentials(&bye));
     bench.reply_with(&bye, 407, |r| challenge(r, "p2", false));
     let again = bench.request(Method::Bye);
     assert_eq!(credentials(&again).nonce, "p2");

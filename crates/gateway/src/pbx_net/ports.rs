@@ -10,7 +10,7 @@ use sip::InviteId;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{Arrivals, ByLine, Task};
+use super::{Arrival, Arrivals, ByLine, Task};
 
 /// Larger than any RTP packet on a real path; longer ones are cut.
 const MAX_PACKET: usize = 2048;
@@ -130,7 +130,7 @@ async fn read(udp: UdpSocket, arrivals: Arrivals, call: InviteId, kind: MediaKin
             bytes,
         };
         // Media does not wait.
-        if let Err(TrySendError::Closed(_)) = arrivals.try_send(input) {
+        if let Err(TrySendError::Closed(_)) = arrivals.try_send(Arrival::Input(input)) {
             return;
         }
     }

@@ -31,9 +31,13 @@ impl Owner for Control {
     async fn told(&self, told: Told) {
         let input = match told {
             Told::Received { from, local, bytes } => sip::Input::Received { from, local, bytes },
+            Told::Unframed { from, error } => sip::Input::Unframed { from, error },
             Told::Failed { hop, error } => sip::Input::SendFailed { hop, error },
             Told::Closed { hop, error } => sip::Input::Closed { hop, error },
         };
         self.input(Input::Sip(input)).await;
+    }
+    async fn acted(&self) {
+        Control::acted(self).await;
     }
 }

@@ -1,6 +1,7 @@
 //! One connection: reads, writes and clocks until either end is gone.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -36,6 +37,14 @@ pub(super) struct Connection<'a, O> {
     pub(super) streams: &'a Streams<O>,
 }
 
+/// How reading ended.
+enum End {
+    /// Nothing more is to be written.
+    Now(String),
+    /// Answers to what came are to be written first.
+    AfterAnswers(String),
+}
+
 impl<O: Owner> Connection<'_, O> {
     /// Serves it; gives why it ended.
     pub(super) async fn run(&self, mut stream: TcpStream, mut from_us: Waiting) -> String {
@@ -49,12 +58,32 @@ impl<O: Owner> Connection<'_, O> {
             Ok(local) => local,
             Err(error) => return in_words(&error),
         };
-        let (reader, writer) = stream.split();
-        let (to_self, pongs) = mpsc::channel(MAX_PONGS as usize);
-        tokio::select! {
-            why = self.read(reader, local, to_self) => why,
-            why = self.write(writer, &mut from_us, pongs, limits.write) => why,
-        }
+        let why = {
+            let (reader, writer) = stream.split();
+            let (to_self, pongs) = mpsc::channel(MAX_PONGS as usize);
+            let mut writing = pin!(self.write(writer, &mut from_us, pongs, limits.write));
+            let end = tokio::select! {
+                end = self.read(reader, local, to_self) => end,
+                why = &mut writing => return why,
+            };
+            match end {
+                End::Now(why) => return why,
+                End::AfterAnswers(why) => {
+                    let answers = async { tokio::join!(self.finish(), writing) };
+                    let _ = timeout(limits.write, answers).await;
+                    why
+                }
+            }
+        };
+        let _ = stream.shutdown().await;
+        let _ = timeout(limits.linger, discard(&mut stream)).await;
+        why
+    }
+
+    /// Takes no more messages for the peer once those that are due have been added.
+    async fn finish(&self) {
+        self.streams.shared.owner.acted().await;
+        self.streams.table().finish(&self.hop, self.id);
     }
 
     async fn read(
@@ -62,7 +91,7 @@ impl<O: Owner> Connection<'_, O> {
         mut reader: ReadHalf<'_>,
         local: SocketAddr,
         pongs: mpsc::Sender<Bytes>,
-    ) -> String {
+    ) -> End {
         let limits = &self.streams.shared.limits;
         let peer = peer_words(&self.hop);
         let mut framer = StreamFramer::new();
@@ -89,18 +118,31 @@ impl<O: Owner> Connection<'_, O> {
             let length = match timeout_at(deadline, reader.read(&mut chunk)).await {
                 // We have spoken to it meanwhile.
                 Err(_) if begun.is_none() && stranger && !self.is_stranger() => continue,
-                Err(_) => return format!("{peer} {late}"),
-                Ok(Ok(0)) => return format!("closed by {peer}"),
+                Err(_) if begun.is_none() => return End::Now(format!("{peer} {late}")),
+                Err(_) => {
+                    self.cut_short(&mut framer).await;
+                    return End::AfterAnswers(format!("{peer} {late}"));
+                }
+                // The peer may have ended its side only, and read on.
+                Ok(Ok(0)) => {
+                    self.cut_short(&mut framer).await;
+                    return End::AfterAnswers(format!("closed by {peer}"));
+                }
                 Ok(Ok(length)) => length,
                 Ok(Err(error)) => {
-                    return format!("connection with {peer} broken: {}", in_words(&error));
+                    let error = in_words(&error);
+                    return End::Now(format!("connection with {peer} broken: {error}"));
                 }
             };
             framer.push(chunk.get(..length).unwrap_or_default());
             for message in framer.by_ref() {
                 let bytes = match message {
                     Ok(bytes) => bytes,
-                    Err(error) => return format!("what {peer} sent is no SIP: {error}"),
+                    Err(error) => {
+                        let why = format!("what {peer} sent is no SIP: {error}");
+                        self.unframed(error).await;
+                        return End::AfterAnswers(why);
+                    }
                 };
                 begun = None;
                 quiet = Instant::now();
@@ -118,6 +160,21 @@ impl<O: Owner> Connection<'_, O> {
                 // One that finds no room is one of many.
                 let _ = pongs.try_send(PONG);
             }
+        }
+    }
+
+    async fn cut_short(&self, framer: &mut StreamFramer) {
+        if let Some(error) = framer.cut_short() {
+            self.unframed(error).await;
+        }
+    }
+
+    /// A message whose end cannot be found, if it deserves an answer.
+    async fn unframed(&self, error: sip::Error) {
+        if error.reply.is_some() {
+            let from = self.hop.clone();
+            let told = Told::Unframed { from, error };
+            self.streams.shared.owner.told(told).await;
         }
     }
 
@@ -157,6 +214,12 @@ impl<O: Owner> Connection<'_, O> {
         let ping = self.streams.shared.limits.ping;
         ping.mul_f64(1.0 + 0.2 * rand::random::<f64>())
     }
+}
+
+/// Reads until the peer has ended its side, too.
+async fn discard(stream: &mut TcpStream) {
+    let mut chunk = [0; CHUNK];
+    while let Ok(1..) = stream.read(&mut chunk).await {}
 }
 
 /// How a sentence names the other end.

@@ -93,6 +93,16 @@ impl Table {
         }
     }
 
+    /// Nothing is added to this connection any more; what waits is still sent.
+    pub(super) fn finish(&mut self, hop: &Hop, id: u64) {
+        if self.used.get(hop) == Some(&id) {
+            self.used.remove(hop);
+        }
+        if let Some(life) = self.lives.get_mut(&id) {
+            life.queue = None;
+        }
+    }
+
     pub(super) fn is_given_up(&self, id: u64) -> bool {
         self.lives.get(&id).is_none_or(|life| life.given_up)
     }
@@ -120,13 +130,13 @@ impl Table {
         let of_ip = incoming().filter(|life| life.hop.addr.ip() == ip).count();
         let all = incoming().count();
         if of_ip >= limits.incoming_per_ip {
-            return self.send_away(|life| life.hop.addr.ip() == ip);
+            return self.evict_stranger(|life| life.hop.addr.ip() == ip);
         }
-        all < limits.incoming || self.send_away(|_| true)
+        all < limits.incoming || self.evict_stranger(|_| true)
     }
 
     /// Ends the oldest stranger's connection among these; false when there is none.
-    fn send_away(&mut self, among: impl Fn(&Life) -> bool) -> bool {
+    fn evict_stranger(&mut self, among: impl Fn(&Life) -> bool) -> bool {
         let fits = |id: &&u64| self.lives.get(id).is_some_and(&among);
         let Some(id) = self.strangers.iter().find(fits).copied() else {
             return false;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use sip::{Hop, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::*;
@@ -14,17 +14,26 @@ const SOON: Duration = Duration::from_secs(10);
 const HERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
 #[derive(Clone)]
-struct Ears(mpsc::Sender<Told>);
+struct Ears {
+    told: mpsc::Sender<Told>,
+    /// `true` while the test has acted on all that it was told.
+    acts: watch::Receiver<bool>,
+}
 
 impl Owner for Ears {
     async fn told(&self, told: Told) {
-        let _ = self.0.send(told).await;
+        let _ = self.told.send(told).await;
+    }
+
+    async fn acted(&self) {
+        let _ = self.acts.clone().wait_for(|acts| *acts).await;
     }
 }
 
 struct Bench {
     streams: Streams<Ears>,
     told: mpsc::Receiver<Told>,
+    acts: watch::Sender<bool>,
     addr: SocketAddr,
 }
 
@@ -32,10 +41,16 @@ async fn bench(limits: Limits) -> Bench {
     let listener = TcpListener::bind(HERE).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (ears, told) = mpsc::channel(256);
-    let streams = Streams::start(vec![listener], Ears(ears), limits).unwrap();
+    let (acts, acted) = watch::channel(true);
+    let ears = Ears {
+        told: ears,
+        acts: acted,
+    };
+    let streams = Streams::start(vec![listener], ears, limits).unwrap();
     Bench {
         streams,
         told,
+        acts,
         addr,
     }
 }
@@ -379,6 +394,112 @@ async fn connections_of_ours_to_silent_peers_end_and_are_few_for_each_address() 
     bench.send(addrs[2], &message("3")).unwrap();
     let (mut stream, _) = servers[2].accept().await.unwrap();
     read_until(&mut stream, &message("3")).await;
+}
+
+/// A request whose Content-Length is no number.
+const UNFRAMED: &str =
+    "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP c;branch=z9hG4bK1\r\nContent-Length: x\r\n\r\n";
+
+impl Bench {
+    /// The hop and the status that a message without an end deserves.
+    async fn unframed(&mut self) -> (Hop, u16) {
+        match self.told().await {
+            Told::Unframed { from, error } => (from, error.reply.unwrap().status),
+            other => panic!("a broken message expected, not {other:?}"),
+        }
+    }
+}
+
+/// Everything until the peer ends the connection in good order.
+async fn until_end(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    let read = timeout(SOON, stream.read_to_string(&mut text)).await;
+    read.expect("an end").expect("no reset");
+    text
+}
+
+#[tokio::test]
+async fn what_came_before_a_framing_error_is_answered_then_400_then_the_end() {
+    let mut bench = bench(Limits::default()).await;
+    bench.acts.send_replace(false);
+    let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+    // What follows the error stays unread, which would reset the connection at a hasty close.
+    let noise = "x".repeat(100_000);
+    let all = message("1") + &message("2") + UNFRAMED + &noise;
+    peer.write_all(all.as_bytes()).await.unwrap();
+    let mut from = None;
+    for text in [message("1"), message("2")] {
+        let (hop, received) = bench.received().await;
+        assert_eq!(received, text);
+        from = Some(hop);
+    }
+    let (hop, status) = bench.unframed().await;
+    assert_eq!((Some(&hop), status), (from.as_ref(), 400));
+    for text in ["answer 1, ", "answer 2, ", "answer 400"] {
+        bench.send(hop.addr, text).unwrap();
+    }
+    bench.acts.send_replace(true);
+    assert_eq!(until_end(&mut peer).await, "answer 1, answer 2, answer 400");
+    drop(peer);
+    let error = bench.closed().await;
+    assert!(error.contains("sent is no SIP: Content-Length"), "{error}");
+}
+
+#[tokio::test]
+async fn a_peer_that_ends_its_side_gets_its_answers() {
+    let mut bench = bench(Limits::default()).await;
+    bench.acts.send_replace(false);
+    let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+    peer.write_all(message("1").as_bytes()).await.unwrap();
+    peer.shutdown().await.unwrap();
+    let (from, _) = bench.received().await;
+    bench.send(from.addr, "answer").unwrap();
+    bench.acts.send_replace(true);
+    assert_eq!(until_end(&mut peer).await, "answer");
+    assert!(bench.closed().await.starts_with("closed by"));
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_finished_deserves_400() {
+    for ends in [true, false] {
+        let mut bench = bench(Limits {
+            whole_message: Duration::from_millis(100),
+            ..Limits::default()
+        })
+        .await;
+        bench.acts.send_replace(false);
+        let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+        let half = UNFRAMED.replace(": x", ": 500") + "half";
+        peer.write_all(half.as_bytes()).await.unwrap();
+        if ends {
+            peer.shutdown().await.unwrap();
+        }
+        let (hop, status) = bench.unframed().await;
+        assert_eq!(status, 400);
+        bench.send(hop.addr, "answer 400").unwrap();
+        bench.acts.send_replace(true);
+        assert_eq!(until_end(&mut peer).await, "answer 400");
+    }
+}
+
+/// An owner that never acts, and a peer that never ends its side, keep no connection.
+#[tokio::test]
+async fn nothing_that_is_due_is_waited_for_without_end() {
+    let mut bench = bench(Limits {
+        write: Duration::from_millis(100),
+        linger: Duration::from_millis(100),
+        ..Limits::default()
+    })
+    .await;
+    bench.acts.send_replace(false);
+    let mut peer = TcpStream::connect(bench.addr).await.unwrap();
+    peer.write_all((message("1") + UNFRAMED).as_bytes())
+        .await
+        .unwrap();
+    bench.received().await;
+    bench.unframed().await;
+    bench.closed().await;
+    ended(&mut peer).await;
 }
 
 #[test]

@@ -387,7 +387,7 @@ impl Walk {
         });
         if ok && !acked {
             self.re_invite = Some((re_invite.clone(), true));
-            let number = cseq
+            let number: u32 = cseq
                 .split(' ')
                 .next()
                 .and_then(|n| n.parse().ok())

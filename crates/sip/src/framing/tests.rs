@@ -94,3 +94,23 @@ fn a_message_of_exactly_the_limit_passes() {
     framer.push(BYE.as_bytes());
     assert!(framer.next().unwrap().is_err());
 }
+
+#[test]
+fn a_message_that_is_cut_short_is_answered_if_its_head_is_there() {
+    let mut framer = StreamFramer::new();
+    framer.push(BYE.as_bytes());
+    assert!(framer.next().is_some());
+    assert_eq!(framer.cut_short(), None, "between messages");
+
+    let mut framer = StreamFramer::new();
+    framer.push(BYE.strip_suffix("lo").unwrap().as_bytes());
+    assert!(framer.next().is_none());
+    let error = framer.cut_short().unwrap();
+    assert_eq!(error.reply.map(|reply| reply.status), Some(400));
+    assert!(framer.next().is_none() && !framer.is_partial());
+
+    let mut framer = StreamFramer::new();
+    framer.push(b"BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c\r\n");
+    assert!(framer.next().is_none());
+    assert_eq!(framer.cut_short(), None, "the head is not there");
+}

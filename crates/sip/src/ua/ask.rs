@@ -140,7 +140,7 @@ impl Ua {
             request.headers.push(HeaderName::ContentType, content_type);
             request.body = body.clone();
         }
-        // Known nonces are used again with the next count.
+        // Known nonces of this dialog are used again with the next count.
         let auth = ask.auth.get_or_insert_with(|| {
             let mut known = usage.auth.clone();
             known.begin();

@@ -133,6 +133,7 @@ impl Ua {
     pub fn handle_input(&mut self, input: Input, now: Instant) {
         match input {
             Input::Received { from, bytes, .. } => self.received(&from, &bytes, now),
+            Input::Unframed { from, error } => self.broken_received(&from, &error),
             Input::Resolved { id, result } => self.resolved(id, result, now),
             Input::SendFailed { hop, error } => self.send_failed(&hop, &error, now),
             Input::Closed { hop, error } => self.cut_off(&hop, &error, now),

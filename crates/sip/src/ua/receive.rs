@@ -70,8 +70,8 @@ impl Ua {
         self.dialogs.get(&key).copied()
     }
 
-    /// What the parser or the sanity layer refused: 400 or 505 without a transaction, to a trusted source only.
-    fn broken_received(&mut self, from: &Hop, error: &Error) {
+    /// What the parser or the sanity layer refused: 400, 505 or 513 without a transaction, to a trusted source only.
+    pub(crate) fn broken_received(&mut self, from: &Hop, error: &Error) {
         let (Some(reply), Some(head)) = (&error.reply, &error.request_head) else {
             return;
         };

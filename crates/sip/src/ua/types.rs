@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::events::Event;
 use crate::resolve::{Hop, IpNet, ResolveError, Target, TargetPolicy, Transport};
 use crate::transaction::timer::Timers;
-use crate::{SipUser, Uri};
+use crate::{Error, SipUser, Uri};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -136,6 +136,14 @@ pub enum Input {
         local: SocketAddr,
         /// The message.
         bytes: Bytes,
+    },
+    /// A message on a stream whose end cannot be found. A request deserves an answer (RFC 3261
+    /// §18.3), and the connection closes after it.
+    Unframed {
+        /// Whom it came from.
+        from: Hop,
+        /// What is wrong with it.
+        error: Error,
     },
     /// Answer to [`Output::Resolve`]: hops in order of preference.
     Resolved {

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use super::Ua;
 use super::ask::{Ask, Sent, Verb};
 use super::auth::Auth;
-use super::call::Direction;
 use super::look_up::Seeker;
 use super::modify::Offers;
 use super::prack::{Provisionals, ReliableSeen};
@@ -42,7 +41,8 @@ pub(crate) struct DialogUsage {
     /// Requests whose transactions live.
     pub(crate) in_flight: BTreeMap<TransactionId, Sent>,
     pub(crate) bye: Bye,
-    /// The challenges that the latest request in it answers.
+    /// The challenges that its requests answer. Those of the INVITE are not among them: a proxy that asked for a
+    /// password once may pass it on to the callee in later requests.
     pub(crate) auth: Auth,
     pub(crate) offers: Offers,
     pub(crate) timer: SessionTimer,
@@ -173,9 +173,6 @@ impl Ua {
         usage.dialog.confirm(invite, response);
         usage.confirmed = true;
         usage.peer.learn(&response.headers);
-        if let Direction::Out(out) = &call.side {
-            usage.auth = out.auth.clone();
-        }
         usage.path = if lost {
             Path::Known(via.clone())
         } else {
