@@ -414,9 +414,9 @@ impl Hub {
             Event::RegistrationFailed {
                 id,
                 cause,
-                will_retry,
+                retry_in,
             } => {
-                return self.registration_failed(*id, cause, *will_retry, now);
+                return self.registration_failed(*id, cause, *retry_in, now);
             }
             Event::Unregistered { .. } => return,
             Event::Incoming { .. } => return self.incoming(event, now),

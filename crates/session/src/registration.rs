@@ -8,6 +8,7 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use signaling::MessageWaiting;
@@ -26,8 +27,8 @@ pub(crate) enum RegistrationState {
     Failing {
         /// Why.
         cause: Cause,
-        /// The user agent keeps trying.
-        will_retry: bool,
+        /// When the user agent tries again, counted from the failure; `None`: it does not.
+        retry_in: Option<Duration>,
     },
 }
 

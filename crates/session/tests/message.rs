@@ -142,7 +142,7 @@ fn the_mailbox_is_told_to_pages_and_to_those_that_come_later() {
     w.expect_sip("200");
     let told = json!({"message":"messageWaiting","data":[{
         "waiting":true,"new":2,"old":8,"urgentNew":0,"urgentOld":2}]});
-    assert_eq!(w.frames(page), [told.clone()]);
+    assert_eq!(w.frames(page), std::slice::from_ref(&told));
     let later = w.open_page();
     let mut frame = connection("10006");
     frame["data"][0]["features"] = json!(["messageWaiting"]);
@@ -161,20 +161,28 @@ fn each_retry_of_a_registration_is_told() {
     w.frames(page);
     w.frames(plain);
     let mut failed = 0;
-    for _ in 0..40 {
-        w.advance(Duration::from_secs(60));
-        while let Some(register) = w.try_sip("REGISTER") {
+    for _ in 0..50 * 60 {
+        w.advance(Duration::from_secs(1));
+        if let Some(register) = w.try_sip("REGISTER") {
             failed += 1;
             w.sip(sip_text::respond(&register, "403 Forbidden", "x", &[], ""));
         }
     }
     assert!(failed >= 3, "{failed}");
-    let states: Vec<String> = w
+    let waits: Vec<u64> = w
         .frames(page)
         .iter()
         .filter(|frame| frame["message"] == "registrationState")
-        .map(|frame| frame["data"][0]["state"].as_str().unwrap().to_owned())
+        .map(|frame| {
+            assert_eq!(frame["data"][0]["state"], "RETRYING");
+            frame["data"][0]["retryInMs"].as_u64().unwrap() / 60_000
+        })
         .collect();
-    assert_eq!(states, vec!["RETRYING"; failed]);
+    assert_eq!(waits.len(), failed);
+    assert_eq!(waits[..2], [1, 5], "then every half hour: {waits:?}");
+    assert!(
+        waits[2..].iter().all(|wait| (25..40).contains(wait)),
+        "{waits:?}"
+    );
     assert_eq!(w.told(plain), vec!["fail:FAILED"; failed]);
 }

@@ -77,6 +77,7 @@ fn five_thousand_calls_to_us_hold_the_invariants_and_hit_every_row() {
     hold_the_invariants("in", (0..SEEDS).filter(|seed| seed % 2 == 0));
 }
 
+#[expect(clippy::print_stdout, reason = "the rows are read with --nocapture")]
 fn hold_the_invariants(way: &str, seeds: impl Iterator<Item = u64>) {
     let mut rows = Rows::new();
     let failures: Vec<String> = seeds

@@ -242,7 +242,7 @@ fn a_server_that_restarts_is_found_again() {
             assert!(matches!(
                 event,
                 Event::RegistrationFailed {
-                    will_retry: true,
+                    retry_in: Some(_),
                     ..
                 }
             ));

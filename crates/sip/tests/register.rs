@@ -134,10 +134,7 @@ fn a_423_that_never_ends_or_asks_too_much_fails() {
         assert!(
             matches!(
                 bench.event(),
-                Event::RegistrationFailed {
-                    will_retry: false,
-                    ..
-                }
+                Event::RegistrationFailed { retry_in: None, .. }
             ),
             "{asked}"
         );

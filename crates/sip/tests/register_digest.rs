@@ -94,10 +94,7 @@ fn each_stale_nonce_is_tried_again_but_not_for_ever() {
     let event = bench.event();
     assert!(matches!(
         event,
-        Event::RegistrationFailed {
-            will_retry: false,
-            ..
-        }
+        Event::RegistrationFailed { retry_in: None, .. }
     ));
     assert_eq!(
         cause_of(&event).text,
@@ -117,10 +114,7 @@ fn a_second_401_with_another_nonce_means_wrong_password() {
     let event = bench.event();
     assert!(matches!(
         event,
-        Event::RegistrationFailed {
-            will_retry: false,
-            ..
-        }
+        Event::RegistrationFailed { retry_in: None, .. }
     ));
     let cause = cause_of(&event);
     assert_eq!(
@@ -155,10 +149,7 @@ fn a_password_that_turns_wrong_is_not_tried_for_ever() {
     bench.reply_with(&register, 401, |r| challenge(r, "n2", false));
     assert!(matches!(
         bench.event(),
-        Event::RegistrationFailed {
-            will_retry: false,
-            ..
-        }
+        Event::RegistrationFailed { retry_in: None, .. }
     ));
     bench.over();
 }

@@ -9,7 +9,7 @@ use sip::{Event, HeaderName, Input, Method, ResolveError, Stage};
 fn failed(bench: &mut Bench, will_retry: bool) -> sip::Cause {
     let event = bench.event();
     assert!(
-        matches!(&event, Event::RegistrationFailed { will_retry: w, .. } if *w == will_retry),
+        matches!(&event, Event::RegistrationFailed { retry_in, .. } if retry_in.is_some() == will_retry),
         "{event:?}"
     );
     cause_of(&event).clone()

@@ -189,10 +189,7 @@ fn a_registrar_with_several_addresses_takes_no_longer_than_one() {
     bench.pass(ms(1));
     assert!(matches!(
         bench.event(),
-        Event::RegistrationFailed {
-            will_retry: false,
-            ..
-        }
+        Event::RegistrationFailed { retry_in: None, .. }
     ));
     bench.ignore_sent();
     bench.over();

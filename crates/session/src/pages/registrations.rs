@@ -1,6 +1,6 @@
 //! Registrations of accounts: joined and left by sessions, followed for their pages.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use signaling::{Fail, RegistrationReport, RegistrationStatus, ServerMessage};
 use sip::{Account, RegistrationId};
@@ -38,6 +38,12 @@ impl Hub {
         };
         let mailbox = registration.mailbox.clone();
         let mut current_state = registration.messages();
+        for message in &mut current_state {
+            // How much of that time is left is not known here.
+            if let ServerMessage::RegistrationState(report) = message {
+                report.retry_in_ms = None;
+            }
+        }
         current_state.extend(mailbox.map(ServerMessage::MessageWaiting));
         for message in current_state {
             self.tell(session, message);
@@ -71,7 +77,7 @@ impl Hub {
         &mut self,
         id: RegistrationId,
         cause: &sip::Cause,
-        will_retry: bool,
+        retry_in: Option<Duration>,
         now: Instant,
     ) {
         let Some(registration) = self.registrations.get_mut(&id) else {
@@ -79,11 +85,11 @@ impl Hub {
         };
         let failing = RegistrationState::Failing {
             cause: cause.clone(),
-            will_retry,
+            retry_in,
         };
         let before = std::mem::replace(&mut registration.state, failing);
         self.tell_registration(id);
-        if will_retry {
+        if retry_in.is_some() {
             return;
         }
         let gone = self.registrations.remove(&id);
@@ -135,10 +141,10 @@ impl Registration {
                     ServerMessage::RegistrationState(report),
                 ]
             }
-            RegistrationState::Failing { cause, will_retry } => {
+            RegistrationState::Failing { cause, retry_in } => {
                 let mut fail = Fail::registration(cause.sip_code, &cause.text);
                 fail.cause = Some(cause::to_wire(cause));
-                let status = if *will_retry {
+                let status = if retry_in.is_some() {
                     RegistrationStatus::Retrying
                 } else {
                     RegistrationStatus::Failed
@@ -146,6 +152,7 @@ impl Registration {
                 let report = RegistrationReport {
                     sip_status: cause.sip_code,
                     info: Some(cause.text.clone()),
+                    retry_in_ms: retry_in.map(|wait| wait.as_millis() as u64),
                     ..RegistrationReport::new(status)
                 };
                 vec![

@@ -133,10 +133,12 @@ impl Walk {
             self.books.we_said(&text, self.w.now);
             match sip_text::method(&text) {
                 Some("INVITE") if self.invite.is_none() => self.invite = Some(text.clone()),
-                Some("INVITE") if is_in_dialog(&text) => {
-                    if !self.offers.contains(&text) && !self.ours.contains(&text) {
-                        self.offers.push(text.clone());
-                    }
+                Some("INVITE")
+                    if is_in_dialog(&text)
+                        && !self.offers.contains(&text)
+                        && !self.ours.contains(&text) =>
+                {
+                    self.offers.push(text.clone());
                 }
                 Some("BYE" | "CANCEL" | "REGISTER" | "PRACK" | "UPDATE" | "INFO") => {
                     self.unanswered.push(text.clone());
@@ -385,14 +387,14 @@ impl Walk {
         });
         if ok && !acked {
             self.re_invite = Some((re_invite.clone(), true));
-            let number = cseq
+            let number: u32 = cseq
                 .split(' ')
                 .next()
                 .and_then(|n| n.parse().ok())
                 .expect("a number");
             let late = sip_text::body(&re_invite).is_empty();
             // An answer that never comes is one of the things that happen.
-            let sdp = (late && number % 3 > 0).then_some(("application/sdp", PHONE_SDP));
+            let sdp = (late && !number.is_multiple_of(3)).then_some(("application/sdp", PHONE_SDP));
             let ack = peer.text("ACK", number, sdp);
             self.w.sip(ack);
         }
@@ -463,7 +465,7 @@ impl Walk {
         };
         self.cseq += 1;
         let rseq = sip_text::header(&ringing, "RSeq").expect("it has one");
-        let content = (self.cseq % 4 > 0).then_some(("application/sdp", PHONE_SDP));
+        let content = (!self.cseq.is_multiple_of(4)).then_some(("application/sdp", PHONE_SDP));
         let prack = Peer::caller(invite, &ringing).text("PRACK", self.cseq, content);
         let prack = prack.replace("CSeq:", &format!("RAck: {rseq} 1 INVITE\r\nCSeq:"));
         let must = self.may_be_answered();

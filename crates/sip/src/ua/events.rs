@@ -18,14 +18,14 @@ pub enum Event {
         /// How long it holds.
         expires: Duration,
     },
-    /// The registrar refused or did not answer. Without `will_retry` the registration is gone.
+    /// The registrar refused or did not answer. Without `retry_in` the registration is gone.
     RegistrationFailed {
         /// Which registration.
         id: RegistrationId,
         /// Why.
         cause: Cause,
-        /// A further try is scheduled.
-        will_retry: bool,
+        /// How long until the next try; `None`: there will be none.
+        retry_in: Option<Duration>,
     },
     /// Un-REGISTER is done or given up: the registration is gone.
     Unregistered {

@@ -35,9 +35,10 @@ impl Ua {
             if let Some((call, remote_tag)) = self.dialog_of(request) {
                 return self.request_in_dialog(call, &remote_tag, from, request, now);
             }
-            // Whoever names our tag has been in a dialog with us, though it may not be this one.
-            let known = self.call_of(request).is_some();
-            if (known || self.answers(from, request))
+            let ended = self
+                .call_of(request)
+                .is_some_and(|id| self.ended.contains_key(&id));
+            if (ended || self.answers(from, request))
                 && let Some(id) = self.start_server(request, from)
             {
                 // 12.2.2: "If the request has a tag in the To header field, but the dialog identifier does not match any

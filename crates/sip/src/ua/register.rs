@@ -478,7 +478,7 @@ impl Ua {
             let event = Event::RegistrationFailed {
                 id,
                 cause,
-                will_retry: false,
+                retry_in: None,
             };
             return self.registration_gone(id, event);
         };
@@ -488,7 +488,7 @@ impl Ua {
         self.event(Event::RegistrationFailed {
             id,
             cause,
-            will_retry: true,
+            retry_in: Some(wait),
         });
     }
 

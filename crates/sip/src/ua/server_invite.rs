@@ -295,11 +295,11 @@ impl Ua {
 
     /// The INVITE of the peer with this number, and in which dialog it came.
     fn server_invite(&mut self, id: InviteId, cseq: u32) -> Option<(String, &mut ServerInvite)> {
-        let usages = self.calls.get_mut(&id)?.usages.iter_mut();
-        let find = |(tag, usage): (&String, &'_ mut DialogUsage)| {
+        let mut usages = self.calls.get(&id)?.usages.iter();
+        let find = |(tag, usage): (&String, &DialogUsage)| {
             usage.invites.contains_key(&cseq).then(|| tag.clone())
         };
-        let tag = usages.map(|(tag, usage)| (tag, usage)).find_map(find)?;
+        let tag = usages.find_map(find)?;
         let invite = self.usage(id, &tag)?.invites.get_mut(&cseq)?;
         Some((tag, invite))
     }
