@@ -10,7 +10,7 @@ use crate::audio;
 use crate::baresip::{Baresip, Phone};
 use crate::browser::{Browser, Engine};
 use crate::capture::{Capture, Ports, Trace};
-use crate::conversation::Conversation;
+use crate::conversation::{self, Conversation};
 use crate::folder::Folder;
 use crate::kamailio::{Kamailio, Role, USERS, User};
 use crate::netns;
@@ -202,9 +202,7 @@ impl Line {
 
     /// Both hear for a few seconds, and as long as it takes the phone to get a report of ours.
     pub fn talk(&mut self) -> Result<()> {
-        self.page.listen(3.0)?;
-        self.phone.hear_steadily(2.5, SOON)?;
-        self.page.check_it_plays_aloud()?;
+        conversation::listen(&mut self.page, &self.phone)?;
         self.phone.event("CALL_RTCP", SOON)?;
         Ok(())
     }
