@@ -10,7 +10,7 @@ use crate::audio;
 use crate::baresip::{Baresip, Phone};
 use crate::browser::{Browser, Engine};
 use crate::capture::{Capture, Ports, Trace};
-use crate::conversation::{self, Conversation};
+use crate::conversation::Conversation;
 use crate::folder::Folder;
 use crate::kamailio::{Kamailio, Role, USERS, User};
 use crate::netns;
@@ -200,9 +200,12 @@ impl Line {
         Ok(())
     }
 
-    /// Both hear for a few seconds, and as long as it takes the phone to get a report of ours.
+    /// Both hear for a few seconds, and as long as it takes the phone to get a report of ours. They listen one after the
+    /// other, because a call must last longer than the 5 s after which baresip sends its own first report.
     pub fn talk(&mut self) -> Result<()> {
-        conversation::listen(&mut self.page, &self.phone)?;
+        self.page.listen(3.0)?;
+        self.phone.hear_steadily(2.5, SOON)?;
+        self.page.check_it_plays_aloud()?;
         self.phone.event("CALL_RTCP", SOON)?;
         Ok(())
     }
