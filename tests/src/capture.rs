@@ -87,8 +87,10 @@ impl Capture {
             let (_, dropped) = counts.split_once('/')?;
             dropped.split(' ').next()?.parse::<u64>().ok()
         };
-        let said = self.process.find(|line| dropped(line).is_some());
-        let said = said.context("dumpcap did not say how many packets it lost")?;
+        // Its last words may be read a moment after its end.
+        let said = wait::until("dumpcap's count of lost packets", SOON, || {
+            Ok(self.process.find(|line| dropped(line).is_some()))
+        })?;
         if dropped(&said) != Some(0) {
             bail!("dumpcap lost packets: {said}");
         }

@@ -56,9 +56,7 @@ impl Conversation {
         mute: impl FnOnce(&mut Browser) -> Result<()>,
     ) -> Result<()> {
         let from = page.now()?;
-        page.listen(3.0)?;
-        phone.hear_steadily(2.5, SOON)?;
-        page.check_it_plays_aloud()?;
+        listen(page, phone)?;
         mute(page)?;
         phone.toggle_mute()?;
         page.listen(2.0)?;
@@ -101,6 +99,17 @@ impl Conversation {
         ensure!(moves >= MOVES, "the phone's picture stands still");
         Ok(())
     }
+}
+
+/// Both ends hear at the same time for some seconds, the phone without a pause, and the page plays aloud.
+pub fn listen(page: &mut Browser, phone: &Baresip) -> Result<()> {
+    std::thread::scope(|scope| {
+        let at_phone = scope.spawn(|| phone.hear_steadily(2.5, SOON));
+        page.listen(4.0)?;
+        let at_phone = at_phone.join();
+        at_phone.map_err(|_| Error::msg("the phone's listener panicked"))?
+    })?;
+    page.check_it_plays_aloud()
 }
 
 /// What the page shows since `from` is of this colour, and moves.

@@ -200,7 +200,8 @@ impl Line {
         Ok(())
     }
 
-    /// Both hear for a few seconds, and as long as it takes the phone to get a report of ours.
+    /// Both hear for a few seconds, and as long as it takes the phone to get a report of ours. They listen one after the
+    /// other, because a call must last longer than the 5 s after which baresip sends its own first report.
     pub fn talk(&mut self) -> Result<()> {
         self.page.listen(3.0)?;
         self.phone.hear_steadily(2.5, SOON)?;

@@ -34,7 +34,14 @@ const WEIGHTS: &[(&str, u32)] = &[
     ("peers::harness_phones::", 6),
     ("peers::never_waits_for_video::", 6),
     ("peers::phone::", 6),
+    ("peers::published_sdk::call_ends::phone_video", 6),
+    ("peers::published_sdk::calls::phone_video", 6),
+    ("peers::published_sdk::demo::phone_video", 6),
+    ("peers::published_sdk::sdk::a_video", 6),
+    ("peers::published_sdk::sdk::the_methods", 6),
     ("peers::topology::", 6),
+    ("peers::wire::incoming", 6),
+    ("peers::wire::outgoing_video", 6),
     // The same in Firefox, which needs most of a core; beside it only what mostly waits.
     ("peers::firefox::", 10),
     // The harness's own parts.

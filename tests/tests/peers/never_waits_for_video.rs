@@ -11,6 +11,7 @@ use anyhow::{Context, Error, Result, ensure};
 use tests::audio;
 use tests::baresip::{Baresip, Phone};
 use tests::browser::{Browser, Frame};
+use tests::conversation;
 use tests::folder::{Folder, case};
 use tests::kamailio::{Kamailio, USERS};
 use tests::page::PhonePage;
@@ -269,8 +270,7 @@ fn call_a_phone_without_video(
     caller.page.call_status("ESTABLISHED", SOON)?;
     let from = caller.page.now()?;
     let silent_for = caller.plays_aloud()?;
-    caller.page.listen(3.0)?;
-    phone.hear_steadily(2.5, SOON)?;
+    conversation::listen(&mut caller.page, &phone)?;
     check(&mut caller, from)?;
     let to = caller.page.now()?;
     caller.heard(from, to)?;
