@@ -212,7 +212,6 @@ mod tests {
             sip: sip::Counts {
                 messages: 0,
                 dialogs: 8,
-                messages: 0,
                 client_transactions: 9,
                 server_transactions: 10,
                 registrations: 4,
