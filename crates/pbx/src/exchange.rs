@@ -27,6 +27,13 @@ pub(crate) struct Exchange {
     refusal: Option<(u16, String)>,
 }
 
+impl Exchange {
+    /// The phone that has answered.
+    pub(crate) fn answered(&self) -> Option<InviteId> {
+        self.answered
+    }
+}
+
 impl Pbx {
     /// Calls all phones of `callee`.
     #[allow(clippy::too_many_arguments)]

@@ -29,6 +29,7 @@ mod nonces;
 mod number;
 mod pbx;
 mod registrar;
+mod reoffer;
 mod service;
 mod sound;
 

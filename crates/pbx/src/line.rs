@@ -104,6 +104,20 @@ impl Line {
         }
     }
 
+    /// The caller has changed this line; without an agreement it is silent.
+    pub(crate) fn change(&mut self, agreed: Option<&Agreed>) {
+        let Some(agreed) = agreed else {
+            self.sends = false;
+            return;
+        };
+        self.formats.clone_from(&agreed.formats);
+        self.rtp_to = agreed.theirs.rtp_addr();
+        self.rtcp_to = agreed.theirs.rtcp_addr();
+        self.rtcp_mux = agreed.theirs.rtcp_mux;
+        self.sends = agreed.direction.sends();
+        self.feedback = agreed.theirs.feedback;
+    }
+
     /// A datagram of the caller's; what it makes us send.
     pub(crate) fn received(&mut self, rtcp: bool, bytes: &[u8], now: Instant) -> Option<Datagram> {
         if rtcp || is_rtcp(bytes) {

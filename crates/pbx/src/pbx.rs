@@ -18,6 +18,7 @@ use crate::exchange::Exchange;
 use crate::line::Datagram;
 use crate::number::Number;
 use crate::registrar::{Registrar, reply_hop};
+use crate::reoffer::Relayed;
 use crate::service::Service;
 use crate::{ACCOUNTS, USER_AGENT};
 
@@ -142,6 +143,8 @@ pub struct Pbx {
     pub(crate) ua: Ua,
     registrar: Registrar,
     pub(crate) calls: BTreeMap<InviteId, Call>,
+    /// Offers on their way to the phone of this call.
+    pub(crate) relayed: BTreeMap<InviteId, Relayed>,
     outputs: VecDeque<Output>,
 }
 
@@ -193,6 +196,7 @@ impl Pbx {
             config,
             rng,
             calls: BTreeMap::new(),
+            relayed: BTreeMap::new(),
             outputs: VecDeque::new(),
         })
     }
@@ -349,10 +353,10 @@ impl Pbx {
             Event::Message { request, .. } | Event::MessageSummary { request, .. } => {
                 self.ua.respond(request, 480, &[], Bytes::new(), now);
             }
-            Event::OfferAnswered { .. }
-            | Event::OfferRefused { .. }
-            | Event::OfferDue { .. }
-            | Event::InfoDone { .. }
+            Event::OfferDue { id } => self.offer_due(id, now),
+            Event::OfferAnswered { id, sdp, .. } => self.offer_done(id, sdp, now),
+            Event::OfferRefused { id, .. } => self.offer_done(id, None, now),
+            Event::InfoDone { .. }
             | Event::MessageSent { .. }
             | Event::EarlyDialogEnded { .. }
             | Event::Located { .. }
@@ -363,18 +367,8 @@ impl Pbx {
         }
     }
 
-    /// A phone changes its call: not here yet.
-    fn offered(
-        &mut self,
-        _id: InviteId,
-        request: sip::RequestId,
-        _sdp: Option<Bytes>,
-        now: Instant,
-    ) {
-        self.ua.respond(request, 488, &[], Bytes::new(), now);
-    }
-
     fn over(&mut self, id: InviteId, cause: &sip::Cause, now: Instant) {
+        self.relayed.remove(&id);
         match self.calls.remove(&id) {
             Some(Call::Service(mut service)) => {
                 for line in &mut service.lines {

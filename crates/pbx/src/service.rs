@@ -20,6 +20,8 @@ pub(crate) struct Service {
     agreed: Vec<Agreed>,
     /// Sockets opened so far.
     local: Vec<LocalMedia>,
+    /// What we described last.
+    ours: Option<Description>,
     /// Empty until both sides know where media goes.
     pub(crate) lines: Vec<Line>,
 }
@@ -41,6 +43,7 @@ impl Service {
             offer,
             agreed,
             local: Vec::new(),
+            ours: None,
             lines: Vec::new(),
         })
     }
@@ -71,10 +74,38 @@ impl Service {
             return None;
         }
         let origin = agreement::origin(rng.random(), addr);
-        Some(match &self.offer {
+        let ours = match &self.offer {
             Some(offer) => agreement::answer(offer, &self.agreed, &self.local, origin),
             None => agreement::own_offer(rtp, origin),
-        })
+        };
+        self.ours = Some(ours.clone());
+        Some(ours)
+    }
+
+    /// A later offer of the caller, or `None` for an INVITE that wants ours: our description, with which the lines go on.
+    /// `None`: nothing of it can be taken, and the call goes on as it was.
+    pub(crate) fn reoffered(&mut self, offer: Option<&[u8]>) -> Option<Description> {
+        let before = self.ours.clone()?;
+        let Some(offer) = offer else {
+            return Some(before);
+        };
+        let offer = read(offer)?;
+        let mut agreed = agreement::agree(self.program, &offer);
+        agreed.retain(|agreed| self.local.iter().any(|local| local.kind == agreed.kind));
+        if agreed.is_empty() {
+            return None;
+        }
+        let mut ours = agreement::answer(&offer, &agreed, &self.local, before.origin);
+        if ours != before {
+            // RFC 3264 section 8: the version grows by one when the description changes.
+            ours.origin.version += 1;
+        }
+        for line in &mut self.lines {
+            line.change(agreed.iter().find(|agreed| agreed.kind == line.local.kind));
+        }
+        self.agreed = agreed;
+        self.ours = Some(ours.clone());
+        Some(ours)
     }
 
     /// The lines begin to speak: right after the 200, or with the answer to our own offer.

@@ -1,0 +1,76 @@
+//! Calls that change: a service answers a new offer itself, and an exchanged call hands it to the other phone.
+//!
+//! ```text
+//!  offer of one phone ─► request_offer(the other) ─► OfferDue ─► reoffer ─┬─ answered ─► 200 with that answer
+//!                                                                         └─ refused ─► 488
+//! ```
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::{InviteId, RequestId};
+
+use crate::pbx::{Call, Pbx};
+
+/// An offer on its way from one phone to the other.
+#[derive(Debug)]
+pub(crate) struct Relayed {
+    /// The request that carries it.
+    request: RequestId,
+    offer: Bytes,
+}
+
+impl Pbx {
+    /// An offer of a phone in a call that is up.
+    pub(crate) fn offered(
+        &mut self,
+        id: InviteId,
+        request: RequestId,
+        sdp: Option<Bytes>,
+        now: Instant,
+    ) {
+        if let Some(Call::Service(service)) = self.calls.get_mut(&id) {
+            return match service.reoffered(sdp.as_deref()) {
+                Some(ours) => {
+                    let body = Bytes::from(ours.to_string());
+                    self.ua.respond(request, 200, &[], body, now);
+                }
+                None => self.ua.respond(request, 488, &[], Bytes::new(), now),
+            };
+        }
+        // We could make no offer in the other phone's name.
+        let (Some(other), Some(offer)) = (self.other_phone(id), sdp) else {
+            return self.ua.respond(request, 488, &[], Bytes::new(), now);
+        };
+        self.relayed.insert(other, Relayed { request, offer });
+        self.ua.request_offer(other, now);
+    }
+
+    /// The other phone may be offered what waits for it.
+    pub(crate) fn offer_due(&mut self, id: InviteId, now: Instant) {
+        if let Some(relayed) = self.relayed.get(&id) {
+            let offer = relayed.offer.clone();
+            self.ua.reoffer(id, offer, now);
+        }
+    }
+
+    /// The other phone has answered, or refused.
+    pub(crate) fn offer_done(&mut self, id: InviteId, answer: Option<Bytes>, now: Instant) {
+        let Some(Relayed { request, .. }) = self.relayed.remove(&id) else {
+            return;
+        };
+        match answer {
+            Some(sdp) => self.ua.respond(request, 200, &[], sdp, now),
+            None => self.ua.respond(request, 488, &[], Bytes::new(), now),
+        }
+    }
+
+    /// The phone at the other end of an exchanged call.
+    fn other_phone(&self, id: InviteId) -> Option<InviteId> {
+        match self.calls.get(&id)? {
+            Call::Phone { caller } => Some(*caller),
+            Call::Caller(exchange) => exchange.answered(),
+            Call::Service(_) | Call::Unanswered => None,
+        }
+    }
+}
