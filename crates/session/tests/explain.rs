@@ -16,10 +16,10 @@ fn explain(w: &mut World, page: SocketId, id: &str) -> Value {
 }
 
 fn summaries(explanation: &Value) -> Vec<String> {
-    let ladder = explanation["ladder"].as_array().unwrap();
+    let ladder = explanation["ladder"].as_array().expect("a ladder");
     let line = |entry: &Value| {
         let arrow = if entry["direction"] == "in" { "<" } else { ">" };
-        format!("{arrow} {}", entry["summary"].as_str().unwrap())
+        format!("{arrow} {}", entry["summary"].as_str().expect("a summary"))
     };
     ladder.iter().map(line).collect()
 }

@@ -210,7 +210,6 @@ mod tests {
             legs: 6,
             alarms: 7,
             sip: sip::Counts {
-                messages: 0,
                 dialogs: 8,
                 client_transactions: 9,
                 server_transactions: 10,
