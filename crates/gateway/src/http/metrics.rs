@@ -211,6 +211,7 @@ mod tests {
             alarms: 7,
             sip: sip::Counts {
                 dialogs: 8,
+                messages: 0,
                 client_transactions: 9,
                 server_transactions: 10,
                 registrations: 4,
