@@ -58,6 +58,8 @@ pub struct Capture {
     ports: Ports,
     /// Sends to itself: a packet that the test knows.
     mark: UdpSocket,
+    /// How often its file was looked at before its end.
+    looks: u32,
     process: Process,
 }
 
@@ -75,6 +77,7 @@ impl Capture {
             file,
             ports,
             mark,
+            looks: 0,
             process: Process::start("dumpcap", folder, &command)?,
         };
         capture.wait_for_mark("the capture begins here")?;
@@ -82,7 +85,10 @@ impl Capture {
     }
 
     /// The sound that went to these ports as RTP with G.711 mu-law until now, without the time in which nothing came.
-    pub fn sound_to(&self, ports: &RangeInclusive<u16>) -> Result<Recording> {
+    pub fn sound_to(&mut self, ports: &RangeInclusive<u16>) -> Result<Recording> {
+        // dumpcap writes what it has taken a moment later.
+        self.looks += 1;
+        self.wait_for_mark(&format!("look number {} at the capture", self.looks))?;
         let bytes = std::fs::read(&self.file)?;
         let mut rest = bytes.get(FILE_HEADER..).unwrap_or_default();
         let mut sound = Vec::new();

@@ -183,13 +183,18 @@ impl Line {
         Ok(())
     }
 
-    /// The session of this call is refreshed, by whichever side.
-    fn refreshed(&mut self, call: u64) -> Result<()> {
-        let fields = [("call", call.into()), ("method", "UPDATE".into())];
-        let event = self
-            .phone
-            .event_with("request", &fields, SESSION / 2 + SOON)?;
-        ensure!(event["status"] == 200, "{event}");
+    /// The sessions of these calls are refreshed, in whichever order.
+    fn refreshed(&mut self, calls: &[u64]) -> Result<()> {
+        let mut refreshed = Vec::new();
+        while refreshed.len() < calls.len() {
+            let fields = [("whose", "theirs".into()), ("method", "UPDATE".into())];
+            let limit = SESSION / 2 + SOON;
+            let event = self.phone.event_with("request", &fields, limit)?;
+            ensure!(event["status"] == 200, "{event}");
+            refreshed.extend(event["call"].as_u64());
+        }
+        refreshed.sort_unstable();
+        ensure!(refreshed == calls, "refreshed were {refreshed:?}");
         Ok(())
     }
 
@@ -216,6 +221,16 @@ impl Line {
     }
 }
 
+/// The messages in a log of pjsua2 that begin so and have this method in their CSeq.
+fn messages(log: &str, start: &str, method: &str) -> Vec<String> {
+    let all = log.split("--end msg--").filter_map(|part| {
+        let at = part.find(start)?;
+        Some(part[at..].replace('\r', ""))
+    });
+    let cseq = |line: &str| line.starts_with("CSeq:") && line.ends_with(method);
+    all.filter(|message| message.lines().any(cseq)).collect()
+}
+
 /// Nothing louder than silence once what was on its way has come.
 fn silent(heard: &Recording) -> Result<()> {
     let rest = heard.part(ON_ITS_WAY, f64::INFINITY);
@@ -232,11 +247,19 @@ fn silent(heard: &Recording) -> Result<()> {
 fn pjsua2_holds_and_resumes() {
     case(|folder| {
         let mut line = Line::up(folder, |_| {})?;
+        let ports = Ports {
+            their_media: vec![line.phone.rtp_ports.clone()],
+            ..Ports::default()
+        };
+        let mut capture = Capture::start(folder, ports)?;
         let talk = line.the_phone_calls()?;
         line.phone.hold(talk.call)?;
         line.page.wait_for(&talk.id, "HOLD", SOON)?;
         line.media("local hold", "sendonly")?;
+        let sent = capture.sound_to(&line.phone.rtp_ports)?.seconds();
         line.the_page_is_held(&talk)?;
+        let more = capture.sound_to(&line.phone.rtp_ports)?.seconds() - sent;
+        ensure!(more < ON_ITS_WAY, "{more} s were sent to who only sends");
         line.phone.unhold(talk.call)?;
         line.page.wait_for_times(&talk.id, "ESTABLISHED", 2, SOON)?;
         line.media("active", "sendrecv")?;
@@ -354,15 +377,15 @@ fn reliable_provisional_responses_both_ways() {
         line.the_page_hangs_up(&talk, &["ESTABLISHED", "FINISH"])?;
 
         // The phone calls and requires it.
-        let talk = line.the_phone_calls()?;
+        let uri = format!("sip:{}@{}", PAGE.name, line.proxy.addr);
+        let call = line.phone.dial(&uri)?;
+        let id = line.page.incoming(0)?;
+        line.request("ours", "PRACK", 200)?;
+        let talk = line.is_up(Talk { id, call })?;
         line.the_page_hangs_up(&talk, &["ESTABLISHED", "FINISH"])?;
-        let log = line.phone.log()?;
-        ensure!(
-            log.contains("Require: 100rel"),
-            "100rel was not required: {log}"
-        );
-        let ours = log.matches("PRACK sip:").count();
-        ensure!(ours >= 2, "{ours} PRACK in both calls: {log}");
+        let invite = messages(&line.phone.log()?, "INVITE sip:", "INVITE");
+        let required = invite.iter().any(|m| m.contains("Require: 100rel"));
+        ensure!(required, "100rel was not required: {invite:?}");
         Ok(())
     });
 }
@@ -426,7 +449,7 @@ fn digits_by_info_both_ways() {
 }
 
 #[test]
-fn session_timers_are_refreshed_by_whoever_shall() {
+fn session_timers_are_negotiated_and_refreshed() {
     case(|folder| {
         let settings = [("session_expires", "90"), ("min_se", "90")];
         let mut line = Line::with(folder, &settings, |phone| {
@@ -437,10 +460,22 @@ fn session_timers_are_refreshed_by_whoever_shall() {
         let theirs = line.the_phone_calls()?;
         let ours = line.the_page_calls()?;
         let log = line.phone.log()?;
-        ensure!(log.contains("Require: timer"), "no timer was required");
-        for talk in [&theirs, &ours] {
-            line.refreshed(talk.call)?;
+        for (message, its) in [
+            ("INVITE sip:10006", "Require: timer\n"),
+            ("INVITE sip:10006", "Session-Expires: 90\n"),
+            ("INVITE sip:10005", "Session-Expires: 90\n"),
+        ] {
+            let sent = messages(&log, message, "INVITE");
+            ensure!(sent.iter().any(|m| m.contains(its)), "no {its}: {sent:?}");
         }
+        // Whoever answers says who refreshes: the page's side did so itself, and pjsua2 leaves it to the caller.
+        let accepted = messages(&log, "SIP/2.0 200", "INVITE");
+        for refresher in ["uas", "uac"] {
+            let interval = format!("Session-Expires: 90;refresher={refresher}\n");
+            let mut all = accepted.iter();
+            ensure!(all.any(|m| m.contains(&interval)), "{accepted:?}");
+        }
+        line.refreshed(&[theirs.call, ours.call])?;
         for talk in [&theirs, &ours] {
             line.each_hears_the_other(talk)?;
             line.the_page_hangs_up(talk, &["ESTABLISHED", "FINISH"])?;
@@ -514,18 +549,18 @@ impl Desk {
         Ok(id)
     }
 
-    fn came_to_the_phone(&self) -> Result<Recording> {
+    fn came_to_the_phone(&mut self) -> Result<Recording> {
         self.capture.sound_to(&self.phone.rtp_ports)
     }
 
-    fn marks(&self, id: &str) -> Result<Marks> {
+    fn marks(&mut self, id: &str) -> Result<Marks> {
         Ok(Marks {
             page: self.page.heard(id)?.seconds(),
             phone: self.came_to_the_phone()?.seconds(),
         })
     }
 
-    fn heard_since(&self, id: &str, marks: Marks) -> Result<(Recording, Recording)> {
+    fn heard_since(&mut self, id: &str, marks: Marks) -> Result<(Recording, Recording)> {
         let since = |heard: Recording, mark| heard.part(mark, f64::INFINITY);
         Ok((
             since(self.page.heard(id)?, marks.page),
@@ -534,14 +569,14 @@ impl Desk {
     }
 
     /// Waits until so much sound has come to the phone since the marks.
-    fn phone_hears(&self, marks: Marks, seconds: f64) -> Result<()> {
+    fn phone_hears(&mut self, marks: Marks, seconds: f64) -> Result<()> {
         wait::until_true("sound for baresip", SOON, || {
             Ok(self.came_to_the_phone()?.seconds() >= marks.phone + seconds)
         })
     }
 
     /// From now on each hears the other's tone, and not its own.
-    fn each_hears_the_other(&self, id: &str) -> Result<()> {
+    fn each_hears_the_other(&mut self, id: &str) -> Result<()> {
         let marks = self.marks(id)?;
         self.phone_hears(marks, 2.0 * HEARD)?;
         self.page.hear(id, HEARD, SOON)?;
@@ -609,6 +644,7 @@ fn a_fork_to_two_registrations_of_one_account_rings_both() {
         let (one, two) = (open()?, open()?);
         let call = phone.dial(&format!("sip:{}@{}", PAGE.name, proxy.addr))?;
         let (first, second) = (one.incoming(0)?, two.incoming(0)?);
+        ensure!(first != second, "one call at both pages");
         one.wait_for(&first, "RING", SOON)?;
         two.wait_for(&second, "RING", SOON)?;
         two.answer(&second)?;
