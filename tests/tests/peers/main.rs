@@ -1,6 +1,7 @@
 //! Real peers and real browsers against the built server. One binary holds all cases, so that they are linked once.
 
 mod changes;
+mod changes_by_baresip;
 mod demo;
 mod firefox;
 mod harness_browser;
