@@ -1,4 +1,4 @@
-//! An INVITE larger than a datagram should be (K4, behaviour 14; RFC 3261 section 18.1.1).
+//! An INVITE larger than a datagram should be (K4, b14; RFC 3261 section 18.1.1).
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 

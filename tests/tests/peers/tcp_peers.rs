@@ -317,7 +317,7 @@ fn a_proxy_that_restarts_has_its_bindings_again() {
     });
 }
 
-/// Trust: A13. Hundreds that connect and say nothing do not keep a proxy away.
+/// t-A13. Hundreds that connect and say nothing do not keep a proxy away.
 #[test]
 fn silent_connections_keep_nobody_away() {
     case(|folder| {
