@@ -83,16 +83,30 @@ pub struct Bot {
 
 #[derive(Debug)]
 enum Order {
-    Call { id: String, callee: String },
+    Call {
+        id: String,
+        callee: String,
+    },
     Answer(String),
     HangUp(String),
+    /// A message as it stands.
+    Say(&'static str, Value),
     Close,
+}
+
+/// How a page sends a digit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    /// SIP INFO with `application/dtmf`.
+    Info,
+    /// SIP INFO with `application/dtmf-relay`.
+    InfoRelay,
 }
 
 /// What the thread has seen.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Messages that are of no call.
+    /// Messages that are none of a call's statuses.
     said: Vec<(String, Value)>,
     /// In the order they came.
     incoming: Vec<String>,
@@ -158,6 +172,26 @@ impl Bot {
         self.order(Order::HangUp(id.to_owned()))
     }
 
+    /// Holds the other side.
+    pub fn hold(&self, id: &str) -> Result<()> {
+        self.order(Order::Say("hold", json!({ "callId": id })))
+    }
+
+    /// Resumes a call that it has held.
+    pub fn unhold(&self, id: &str) -> Result<()> {
+        self.order(Order::Say("unhold", json!({ "callId": id })))
+    }
+
+    /// Presses keys in a call.
+    pub fn press(&self, id: &str, keys: &str, how: Press) -> Result<()> {
+        let kind = match how {
+            Press::Info => "INFO",
+            Press::InfoRelay => "INFO_RELAY",
+        };
+        let digits = json!({ "callId": id, "type": kind, "dtmf": keys });
+        self.order(Order::Say("sendDtmf", digits))
+    }
+
     /// Waits for the next call that nobody has been told of, by its number from 0.
     pub fn incoming(&self, number: usize) -> Result<String> {
         wait::until("an incoming call", SOON, || {
@@ -194,13 +228,44 @@ impl Bot {
         found.with_context(|| format!("the call was told {:?}", self.told(id)))
     }
 
+    /// Waits until a status of a call has been told `times` times.
+    pub fn wait_for_times(
+        &self,
+        id: &str,
+        status: &str,
+        times: usize,
+        limit: Duration,
+    ) -> Result<()> {
+        let what = format!("{status}, told {times} times");
+        let found = wait::until_true(&what, limit, || {
+            let all = self.statuses(id)?;
+            Ok(all.iter().filter(|told| *told == status).count() >= times)
+        });
+        found.with_context(|| format!("the call was told {:?}", self.told(id)))
+    }
+
+    /// Waits until the page has heard this many seconds more of a call than it has now.
+    pub fn hear(&self, id: &str, seconds: f64, limit: Duration) -> Result<()> {
+        let start = self.heard(id)?.seconds();
+        wait::until_true(&format!("{seconds} s of sound at the page"), limit, || {
+            Ok(self.heard(id)?.seconds() >= start + seconds)
+        })
+    }
+
+    /// The messages of this name that are none of a call's statuses, in order.
+    pub fn all_said(&self, name: &str) -> Result<Vec<Value>> {
+        let shared = self.look()?;
+        let said = shared.said.iter().filter(|(said, _)| said == name);
+        Ok(said.map(|(_, value)| value.clone()).collect())
+    }
+
     /// What the page has heard in a call: 8000 Hz, without the time in which nothing came.
     pub fn heard(&self, id: &str) -> Result<Recording> {
         let bytes = self.look()?.heard.get(id).cloned().unwrap_or_default();
         Ok(recording(&bytes))
     }
 
-    /// The first message of this name that is of no call.
+    /// The first message of this name that is none of a call's statuses.
     fn said(&self, name: &str) -> Result<Option<Value>> {
         let shared = self.look()?;
         let mut said = shared.said.iter();
@@ -262,6 +327,7 @@ fn connection(login: &Login) -> Value {
         "sipOutboundProxy": login.server.ip().to_string(),
         "sipPort": login.server.port().to_string(),
         "sipRegisterRequired": login.registers,
+        "features": ["holdState", "digit"],
     })
 }
 
@@ -329,6 +395,7 @@ impl Page {
             }
             Order::Answer(id) => self.answer(&id),
             Order::HangUp(id) => self.wire.say("hangup", json!({ "callId": id })),
+            Order::Say(message, data) => self.wire.say(message, data),
             Order::Close => Ok(()),
         }
     }
