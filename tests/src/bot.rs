@@ -86,6 +86,7 @@ enum Order {
     Call { id: String, callee: String },
     Answer(String),
     HangUp(String),
+    Say { message: &'static str, data: Value },
     Close,
 }
 
@@ -98,6 +99,8 @@ struct Shared {
     incoming: Vec<String>,
     told: BTreeMap<String, Vec<Told>>,
     heard: BTreeMap<String, Vec<u8>>,
+    /// `a=ice-pwd` of every SDP, sent and received.
+    ice_passwords: Vec<String>,
     /// Why the thread has ended.
     over: Option<String>,
 }
@@ -158,6 +161,21 @@ impl Bot {
         self.order(Order::HangUp(id.to_owned()))
     }
 
+    /// Holds a call.
+    pub fn hold(&self, id: &str) -> Result<()> {
+        self.say("hold", json!({ "callId": id }))
+    }
+
+    /// Resumes a call.
+    pub fn unhold(&self, id: &str) -> Result<()> {
+        self.say("unhold", json!({ "callId": id }))
+    }
+
+    /// Sends a frame of any kind.
+    pub fn say(&self, message: &'static str, data: Value) -> Result<()> {
+        self.order(Order::Say { message, data })
+    }
+
     /// Waits for the next call that nobody has been told of, by its number from 0.
     pub fn incoming(&self, number: usize) -> Result<String> {
         wait::until("an incoming call", SOON, || {
@@ -192,6 +210,34 @@ impl Bot {
             Ok(found)
         });
         found.with_context(|| format!("the call was told {:?}", self.told(id)))
+    }
+
+    /// Waits until the statuses of a call are these.
+    pub fn wait_for_all(&self, id: &str, statuses: &[&str], limit: Duration) -> Result<()> {
+        let what = statuses.join(", ");
+        let found = wait::until_true(&what, limit, || {
+            let told = self.statuses(id)?;
+            if told.len() > statuses.len() {
+                bail!("the call was told more");
+            }
+            Ok(told == statuses)
+        });
+        found.with_context(|| format!("the call was told {:?}", self.told(id)))
+    }
+
+    /// Waits until there are so many messages of this name, which are no status of a call, and gives them all.
+    pub fn all_said(&self, name: &str, count: usize) -> Result<Vec<Value>> {
+        wait::until(&format!("{count} of {name}"), SOON, || {
+            let shared = self.look()?;
+            let said = shared.said.iter().filter(|(said, _)| said == name);
+            let all: Vec<Value> = said.map(|(_, data)| data.clone()).collect();
+            Ok((all.len() >= count).then_some(all))
+        })
+    }
+
+    /// The ICE passwords of every SDP that the page has sent and received so far.
+    pub fn ice_passwords(&self) -> Result<Vec<String>> {
+        Ok(self.look()?.ice_passwords.clone())
     }
 
     /// What the page has heard in a call: 8000 Hz, without the time in which nothing came.
@@ -262,6 +308,7 @@ fn connection(login: &Login) -> Value {
         "sipOutboundProxy": login.server.ip().to_string(),
         "sipPort": login.server.port().to_string(),
         "sipRegisterRequired": login.registers,
+        "features": ["holdState", "digit", "sipMessage", "messageWaiting"],
     })
 }
 
@@ -320,6 +367,7 @@ impl Page {
             Order::Call { id, callee } => {
                 let (peer, sdp) = Peer::offer(&self.certificate, self.tone)?;
                 self.peers.insert(id.clone(), peer);
+                self.keep_ice_password(&sdp);
                 let call = json!({
                     "callId": id, "incoming": false, "hasVideo": false, "hasAudio": true,
                     "status": "PENDING", "mediaProvider": "WebRTC", "sdp": sdp,
@@ -329,6 +377,7 @@ impl Page {
             }
             Order::Answer(id) => self.answer(&id),
             Order::HangUp(id) => self.wire.say("hangup", json!({ "callId": id })),
+            Order::Say { message, data } => self.wire.say(message, data),
             Order::Close => Ok(()),
         }
     }
@@ -341,6 +390,7 @@ impl Page {
                 let id = first.as_str().context("setRemoteSDP without a call")?;
                 let sdp = data.get(1).and_then(Value::as_str);
                 let sdp = sdp.context("setRemoteSDP without SDP")?.to_owned();
+                self.keep_ice_password(&sdp);
                 match self.peers.get_mut(id) {
                     Some(peer) => peer.take_answer(&sdp),
                     None => {
@@ -366,6 +416,12 @@ impl Page {
                 Ok(())
             }
         }
+    }
+
+    fn keep_ice_password(&self, sdp: &str) {
+        let lines = sdp.lines().filter_map(|l| l.strip_prefix("a=ice-pwd:"));
+        let mut shared = lock(&self.shared);
+        shared.ice_passwords.extend(lines.map(str::to_owned));
     }
 
     fn status(&mut self, message: &str, info: &Value) -> Result<()> {
@@ -397,6 +453,7 @@ impl Page {
         let offer = self.offers.get(id).context("no offer came for the call")?;
         let (peer, sdp) = Peer::answer(&self.certificate, self.tone, offer)?;
         self.peers.insert(id.to_owned(), peer);
+        self.keep_ice_password(&sdp);
         let answer = json!({
             "callId": id, "incoming": true, "hasVideo": true, "hasAudio": true,
             "status": "PENDING", "mediaProvider": "WebRTC", "sdp": sdp, "callee": self.user,
