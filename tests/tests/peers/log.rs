@@ -25,6 +25,8 @@ const SRTP_KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 struct Scene<'a> {
     folder: &'a Folder,
     ringdown: Ringdown,
+    /// Where pages that are called register.
+    registrar: Sipp,
     sound: RtpEnd,
     tone: Tone,
     /// What must not stand in the log, with a name.
@@ -37,6 +39,7 @@ impl<'a> Scene<'a> {
         Ok(Self {
             folder,
             ringdown: Ringdown::serve_logging(folder, &[], Some(FILTER))?,
+            registrar: Sipp::start(folder, "registrar")?,
             sound: RtpEnd::start(peer_tone)?,
             tone,
             secrets: vec![("SRTP key", SRTP_KEY.to_owned())],
@@ -106,8 +109,7 @@ impl<'a> Scene<'a> {
         then: impl FnOnce(&Bot, &str) -> Result<()>,
         end: &str,
     ) -> Result<()> {
-        let registrar = self.peer("registrar", &[], None)?;
-        let page = self.page(registrar.addr, true, manner)?;
+        let page = self.page(self.registrar.addr, true, manner)?;
         let mut peer = self.peer(name, words, Some(USERS[1].name))?;
         let id = page.incoming(0)?;
         then(&page, &id)?;
