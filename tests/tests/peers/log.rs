@@ -220,7 +220,7 @@ fn at_trace_the_log_has_no_secret_and_tells_each_call_in_five_lines() {
         }
         for (kind, secret) in &scene.secrets {
             if let Some(line) = log.lines().find(|line| line.contains(secret.as_str())) {
-                anyhow::bail!("the log has a {kind}: {line}");
+                anyhow::bail!("a secret ({kind}) is in the log: {line}");
             }
         }
         check_records(&log)
