@@ -1,10 +1,11 @@
 //! Calls that come about, in both directions, ended from either side, one after the other on the same page.
 
 use anyhow::Result;
+use tests::conversation::Press;
 use tests::folder::{Folder, case};
 use tests::published_sdk::{Sample, said};
 
-use super::line::Line;
+use super::line::{Line, SOON};
 
 /// Four calls: each direction, each end. In the first of each direction both are heard (and seen).
 fn calls_and_is_called(folder: &Folder, sample: Sample) -> Result<()> {
@@ -43,4 +44,31 @@ fn phone_min_calls_and_is_called_and_either_side_hangs_up() {
 #[test]
 fn phone_video_calls_and_is_called_and_either_side_hangs_up() {
     case(|folder| calls_and_is_called(folder, Sample::PhoneVideo));
+}
+
+#[test]
+fn the_hold_button_holds_and_resumes() {
+    case(|folder| {
+        let mut line = Line::up(folder, Sample::Phone, true, &[])?;
+        line.page_calls()?;
+        let Line {
+            page, phone, talk, ..
+        } = &mut line;
+        talk.put_on_hold(page, phone, |page, press| {
+            page.click("#holdBtn")?;
+            // The page disables the button until it is told how the call is.
+            let (reads, status) = match press {
+                Press::Hold => ("Unhold", "HOLD"),
+                Press::Resume => ("Hold", "ESTABLISHED"),
+            };
+            let told = format!(
+                "$('#holdBtn').is(':enabled') && $('#holdBtn').text() === '{reads}' \
+                    && currentCall.status() === '{status}'"
+            );
+            page.wait_true(&told, SOON)
+        })?;
+        page.hang_up()?;
+        line.over("FINISH")?;
+        line.page.check_no_problems()
+    });
 }
