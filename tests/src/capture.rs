@@ -12,12 +12,20 @@ use anyhow::{Context, Result, bail};
 
 use crate::folder::Folder;
 use crate::process::Process;
-use crate::{ports, wait};
+use crate::wav::Recording;
+use crate::{bot, ports, wait};
 
 mod trace;
 pub use trace::{Digit, Packet, Side, Stream, Trace};
 
 const SOON: Duration = Duration::from_secs(10);
+/// The header of a pcap file, and that of each packet in it.
+const FILE_HEADER: usize = 24;
+const RECORD_HEADER: usize = 16;
+/// The header of an Ethernet frame, which loopback has, too.
+const ETHERNET: usize = 14;
+const UDP: usize = 8;
+const RTP: usize = 12;
 
 /// The ports of a test: those of our server, and those of everyone else.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +58,8 @@ pub struct Capture {
     ports: Ports,
     /// Sends to itself: a packet that the test knows.
     mark: UdpSocket,
+    /// How often its file was looked at before its end.
+    looks: u32,
     process: Process,
 }
 
@@ -67,10 +77,32 @@ impl Capture {
             file,
             ports,
             mark,
+            looks: 0,
             process: Process::start("dumpcap", folder, &command)?,
         };
         capture.wait_for_mark("the capture begins here")?;
         Ok(capture)
+    }
+
+    /// The sound that went to these ports as RTP with G.711 mu-law until now, without the time in which nothing came.
+    pub fn sound_to(&mut self, ports: &RangeInclusive<u16>) -> Result<Recording> {
+        // dumpcap writes what it has taken a moment later.
+        self.looks += 1;
+        self.wait_for_mark(&format!("look number {} at the capture", self.looks))?;
+        let bytes = std::fs::read(&self.file)?;
+        let mut rest = bytes.get(FILE_HEADER..).unwrap_or_default();
+        let mut sound = Vec::new();
+        while let Some(header) = rest.get(..RECORD_HEADER) {
+            let length = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+            let end = RECORD_HEADER + length as usize;
+            // The last record may not be whole yet.
+            let Some(frame) = rest.get(RECORD_HEADER..end) else {
+                break;
+            };
+            sound.extend_from_slice(mu_law_to(frame, ports).unwrap_or_default());
+            rest = &rest[end..];
+        }
+        Ok(bot::recording(&sound))
     }
 
     /// Ends it once it has written all that was sent until now, and has the packets dissected.
@@ -108,4 +140,18 @@ impl Capture {
         });
         found.with_context(|| format!("dumpcap said: {}", self.process.tail(20)))
     }
+}
+
+/// The payload of an Ethernet frame that holds RTP of payload type 0 over IPv4 to one of these ports.
+fn mu_law_to<'a>(frame: &'a [u8], ports: &RangeInclusive<u16>) -> Option<&'a [u8]> {
+    let ip = frame.get(ETHERNET..)?;
+    let is_udp = *ip.first()? >> 4 == 4 && *ip.get(9)? == 17;
+    let udp = ip.get(usize::from(ip[0] & 15) * 4..)?;
+    let rtp = udp.get(UDP..)?;
+    let is_for_us = ports.contains(&u16::from_be_bytes([udp[2], udp[3]]));
+    // Version 2 without padding, extension and CSRCs; the marker may be set.
+    let is_mu_law = *rtp.first()? == 0x80 && *rtp.get(1)? & 0x7f == 0;
+    (is_udp && is_for_us && is_mu_law)
+        .then(|| rtp.get(RTP..))
+        .flatten()
 }
