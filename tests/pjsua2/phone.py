@@ -75,6 +75,7 @@ class Call(pj.Call):
         super().__init__(phone.account, call_id)
         self.phone = phone
         self.recorder = None
+        self.music = False  # whether its tone goes on while it holds
 
     def onCallState(self, prm):
         info = self.getInfo()
@@ -105,6 +106,8 @@ class Call(pj.Call):
                     self.recorder.createRecorder(path)
                 self.phone.player.startTransmit(sound)
                 sound.startTransmit(self.recorder)
+            elif media.status == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD and self.music:
+                self.phone.player.startTransmit(self.getAudioMedia(index))
             directions = {
                 (False, False): "inactive",
                 (True, False): "sendonly",
@@ -239,7 +242,8 @@ class Phone:
         parameters.statusCode = status
         self.calls[call].hangup(parameters)
 
-    def hold(self, call):
+    def hold(self, call, music=False):
+        self.calls[call].music = music
         self.calls[call].setHold(pj.CallOpParam(True))
 
     def unhold(self, call):
@@ -247,11 +251,21 @@ class Phone:
         parameters.opt.flag |= pj.PJSUA_CALL_UNHOLD
         self.calls[call].reinvite(parameters)
 
-    def reinvite(self, call):
-        self.calls[call].reinvite(pj.CallOpParam(True))
+    def reinvite(self, call, fresh_ports=False):
+        parameters = pj.CallOpParam(True)
+        if fresh_ports:
+            parameters.opt.flag |= pj.PJSUA_CALL_REINIT_MEDIA
+        self.calls[call].reinvite(parameters)
 
     def update(self, call):
         self.calls[call].update(pj.CallOpParam(True))
+
+    def prefer(self, codecs):
+        for place, name in enumerate(codecs):
+            self.endpoint.codecSetPriority(name, 200 - place)
+
+    def received(self, call):
+        return self.calls[call].getStreamStat(0).rtcp.rxStat.pkt
 
     def press(self, call, digits, method):
         parameters = pj.CallSendDtmfParam()

@@ -151,6 +151,18 @@ impl Baresip {
         Ok(())
     }
 
+    /// Holds the other side.
+    pub fn hold(&mut self) -> Result<()> {
+        self.control.command("hold", "")?;
+        Ok(())
+    }
+
+    /// Resumes the call that it has held.
+    pub fn resume(&mut self) -> Result<()> {
+        self.control.command("resume", "")?;
+        Ok(())
+    }
+
     /// Mutes the microphone, or unmutes it.
     pub fn toggle_mute(&mut self) -> Result<()> {
         self.control.command("mute", "")?;

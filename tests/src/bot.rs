@@ -90,10 +90,19 @@ enum Order {
     Close,
 }
 
+/// How a page sends a digit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    /// SIP INFO with `application/dtmf`.
+    Info,
+    /// SIP INFO with `application/dtmf-relay`.
+    InfoRelay,
+}
+
 /// What the thread has seen.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Messages that are of no call.
+    /// Messages that are none of a call's statuses.
     said: Vec<(String, Value)>,
     /// In the order they came.
     incoming: Vec<String>,
@@ -176,6 +185,16 @@ impl Bot {
         self.order(Order::Say { message, data })
     }
 
+    /// Presses keys in a call.
+    pub fn press(&self, id: &str, keys: &str, how: Press) -> Result<()> {
+        let kind = match how {
+            Press::Info => "INFO",
+            Press::InfoRelay => "INFO_RELAY",
+        };
+        let digits = json!({ "callId": id, "type": kind, "dtmf": keys });
+        self.say("sendDtmf", digits)
+    }
+
     /// Waits for the next call that nobody has been told of, by its number from 0.
     pub fn incoming(&self, number: usize) -> Result<String> {
         wait::until("an incoming call", SOON, || {
@@ -212,6 +231,22 @@ impl Bot {
         found.with_context(|| format!("the call was told {:?}", self.told(id)))
     }
 
+    /// Waits until a status of a call has been told `times` times.
+    pub fn wait_for_times(
+        &self,
+        id: &str,
+        status: &str,
+        times: usize,
+        limit: Duration,
+    ) -> Result<()> {
+        let what = format!("{status}, told {times} times");
+        let found = wait::until_true(&what, limit, || {
+            let all = self.statuses(id)?;
+            Ok(all.iter().filter(|told| *told == status).count() >= times)
+        });
+        found.with_context(|| format!("the call was told {:?}", self.told(id)))
+    }
+
     /// Waits until the statuses of a call are these.
     pub fn wait_for_all(&self, id: &str, statuses: &[&str], limit: Duration) -> Result<()> {
         let what = statuses.join(", ");
@@ -225,12 +260,25 @@ impl Bot {
         found.with_context(|| format!("the call was told {:?}", self.told(id)))
     }
 
+    /// Waits until the page has heard this many seconds more of a call than it has now.
+    pub fn hear(&self, id: &str, seconds: f64, limit: Duration) -> Result<()> {
+        let start = self.heard(id)?.seconds();
+        wait::until_true(&format!("{seconds} s of sound at the page"), limit, || {
+            Ok(self.heard(id)?.seconds() >= start + seconds)
+        })
+    }
+
+    /// The messages of this name so far that are no status of a call.
+    pub fn said_so_far(&self, name: &str) -> Result<Vec<Value>> {
+        let shared = self.look()?;
+        let said = shared.said.iter().filter(|(said, _)| said == name);
+        Ok(said.map(|(_, data)| data.clone()).collect())
+    }
+
     /// Waits until there are so many messages of this name, which are no status of a call, and gives them all.
     pub fn all_said(&self, name: &str, count: usize) -> Result<Vec<Value>> {
         wait::until(&format!("{count} of {name}"), SOON, || {
-            let shared = self.look()?;
-            let said = shared.said.iter().filter(|(said, _)| said == name);
-            let all: Vec<Value> = said.map(|(_, data)| data.clone()).collect();
+            let all = self.said_so_far(name)?;
             Ok((all.len() >= count).then_some(all))
         })
     }
@@ -246,7 +294,7 @@ impl Bot {
         Ok(recording(&bytes))
     }
 
-    /// The first message of this name that is of no call.
+    /// The first message of this name that is none of a call's statuses.
     fn said(&self, name: &str) -> Result<Option<Value>> {
         let shared = self.look()?;
         let mut said = shared.said.iter();

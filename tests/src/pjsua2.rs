@@ -181,9 +181,15 @@ impl Pjsua2 {
         self.on("hang_up", call)
     }
 
-    /// Holds the other side: a re-INVITE with `sendonly`.
+    /// Holds the other side: a re-INVITE with `sendonly`. It sends silence meanwhile.
     pub fn hold(&mut self, call: u64) -> Result<()> {
         self.on("hold", call)
+    }
+
+    /// [`Self::hold`], and its tone goes on as music.
+    pub fn hold_with_music(&mut self, call: u64) -> Result<()> {
+        self.command(json!({ "command": "hold", "call": call, "music": true }))
+            .map(drop)
     }
 
     /// Resumes a call that it has held: a re-INVITE with `sendrecv`.
@@ -194,6 +200,24 @@ impl Pjsua2 {
     /// Sends a re-INVITE with the present state of its media.
     pub fn reinvite(&mut self, call: u64) -> Result<()> {
         self.on("reinvite", call)
+    }
+
+    /// [`Self::reinvite`] with RTP at another port than before.
+    pub fn reinvite_from_other_ports(&mut self, call: u64) -> Result<()> {
+        self.command(json!({ "command": "reinvite", "call": call, "fresh_ports": true }))
+            .map(drop)
+    }
+
+    /// Gives codecs another order, the preferred one first; the next offer has it.
+    pub fn prefer(&mut self, codecs: &[&str]) -> Result<()> {
+        self.command(json!({ "command": "prefer", "codecs": codecs }))
+            .map(drop)
+    }
+
+    /// How many RTP packets a call's present stream has received.
+    pub fn received(&mut self, call: u64) -> Result<u64> {
+        let count = self.command(json!({ "command": "received", "call": call }))?;
+        count.as_u64().context("no count")
     }
 
     /// Sends an UPDATE with the present state of its media (RFC 3311).

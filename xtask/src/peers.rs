@@ -54,6 +54,7 @@ const WEIGHTS: &[(&str, u32)] = &[
     ("peers::sipp_calls::", 1),
     ("peers::sipp_changes::", 1),
     ("peers::sipp_is_called::", 1),
+    ("peers::changes::", 2),
     ("peers::pjsua2::", 2),
     ("peers::tcp_peers::", 1),
     ("peers::ipv6::the_texts_on_both_wires", 1),

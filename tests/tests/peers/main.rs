@@ -1,5 +1,6 @@
 //! Real peers and real browsers against the built server. One binary holds all cases, so that they are linked once.
 
+mod changes;
 mod demo;
 mod firefox;
 mod harness_browser;

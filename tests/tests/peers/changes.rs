@@ -1,0 +1,578 @@
+//! Calls that change while they live, with phones that have their own way of doing it: hold and resume, reliable
+//! provisional responses, session timers, re-INVITE, UPDATE, INFO. The page has no browser.
+
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, ensure};
+use serde_json::{Value, json};
+use tests::audio;
+use tests::baresip::{Baresip, Phone};
+use tests::bot::{Bot, Login, Manner, Press};
+use tests::folder::{Folder, case};
+use tests::kamailio::{Kamailio, USERS, User};
+use tests::pjsua2::{Pjsua2, Softphone, Use};
+use tests::ringdown::Ringdown;
+use tests::tone::Tone;
+use tests::wait;
+use tests::wav::Recording;
+
+const SOON: Duration = Duration::from_secs(10);
+/// The page's account.
+const PAGE: User = USERS[1];
+/// The phone's account.
+const PHONE: User = USERS[0];
+/// How much of a tone proves that a direction is heard, in seconds.
+const HEARD: f64 = 1.0;
+/// How long a held call is listened to, in seconds.
+const HELD: f64 = 1.0;
+/// What was on its way when a call was held is heard for so long, in seconds.
+const ON_ITS_WAY: f64 = 0.3;
+/// The shortest session interval there is.
+const SESSION: Duration = Duration::from_secs(90);
+/// A second of G.711.
+const PACKETS: u64 = 50;
+
+/// A page and pjsua2, both registered at Kamailio. Fields end in this order: the page first.
+struct Line {
+    page: Bot,
+    phone: Pjsua2,
+    _ringdown: Ringdown,
+    proxy: Kamailio,
+    page_tone: Tone,
+    phone_tone: Tone,
+}
+
+/// A call that is up: its id at the page and its number at the phone.
+struct Talk {
+    id: String,
+    call: u64,
+}
+
+/// How much each side had heard of a call, in seconds.
+#[derive(Clone, Copy)]
+struct Marks {
+    page: f64,
+    phone: f64,
+}
+
+impl Line {
+    fn up(folder: &Folder, change: impl FnOnce(&mut Softphone)) -> Result<Self> {
+        Self::with(folder, &[], change)
+    }
+
+    /// With settings of the server, and a phone that is other than usual.
+    fn with(
+        folder: &Folder,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut Softphone),
+    ) -> Result<Self> {
+        let (page_tone, phone_tone) = Tone::pick_two();
+        let proxy = Kamailio::start(folder)?;
+        let mut softphone = Softphone {
+            registrar: Some(proxy.addr),
+            ..Softphone::new(PHONE, phone_tone)
+        };
+        change(&mut softphone);
+        let phone = Pjsua2::start(folder, &softphone)?;
+        let ringdown = Ringdown::serve(folder, settings)?;
+        let login = Login {
+            user: PAGE,
+            server: proxy.addr,
+            registers: true,
+        };
+        Ok(Self {
+            page: Bot::open(&ringdown, &login, Manner::Answers, page_tone)?,
+            phone,
+            _ringdown: ringdown,
+            proxy,
+            page_tone,
+            phone_tone,
+        })
+    }
+
+    /// The page calls; each hears the other.
+    fn the_page_calls(&mut self) -> Result<Talk> {
+        let id = self.page.call(PHONE.name)?;
+        let call = self.phone.incoming(SOON)?;
+        self.is_up(Talk { id, call })
+    }
+
+    /// The phone calls; each hears the other.
+    fn the_phone_calls(&mut self) -> Result<Talk> {
+        let number = self.page.all_incoming()?.len();
+        let uri = format!("sip:{}@{}", PAGE.name, self.proxy.addr);
+        let call = self.phone.dial(&uri)?;
+        let id = self.page.incoming(number)?;
+        self.is_up(Talk { id, call })
+    }
+
+    fn is_up(&mut self, talk: Talk) -> Result<Talk> {
+        self.page.wait_for(&talk.id, "ESTABLISHED", SOON)?;
+        self.phone.state(talk.call, "CONFIRMED", SOON)?;
+        self.each_hears_the_other(&talk)?;
+        Ok(talk)
+    }
+
+    fn marks(&self, talk: &Talk) -> Result<Marks> {
+        Ok(Marks {
+            page: self.page.heard(&talk.id)?.seconds(),
+            phone: self.phone.heard(talk.call).map_or(0.0, |r| r.seconds()),
+        })
+    }
+
+    fn heard_since(&self, talk: &Talk, marks: Marks) -> Result<(Recording, Recording)> {
+        let since = |heard: Recording, mark| heard.part(mark, f64::INFINITY);
+        Ok((
+            since(self.page.heard(&talk.id)?, marks.page),
+            since(self.phone.heard(talk.call)?, marks.phone),
+        ))
+    }
+
+    /// From now on each hears the other's tone, and not its own.
+    fn each_hears_the_other(&self, talk: &Talk) -> Result<()> {
+        let marks = self.marks(talk)?;
+        self.phone.hear(talk.call, 2.0 * HEARD, SOON)?;
+        self.page.hear(&talk.id, HEARD, SOON)?;
+        let (at_page, at_phone) = self.heard_since(talk, marks)?;
+        let check = audio::check_heard_for(&at_page, self.phone_tone, self.page_tone, HEARD);
+        check.map_err(Error::msg).context("at the page")?;
+        let check = audio::check_heard_for(&at_phone, self.page_tone, self.phone_tone, HEARD);
+        check.map_err(Error::msg).context("at pjsua2")?;
+        Ok(())
+    }
+
+    /// From now on the phone hears silence, which comes as RTP, and the page hears nothing but silence.
+    fn the_phone_is_held(&mut self, talk: &Talk) -> Result<()> {
+        let marks = self.marks(talk)?;
+        let before = self.phone.received(talk.call)?;
+        let phone = &mut self.phone;
+        wait::until_true("RTP while the page holds", SOON, || {
+            Ok(phone.received(talk.call)? >= before + PACKETS)
+        })?;
+        self.phone.hear(talk.call, ON_ITS_WAY, SOON)?;
+        let (at_page, at_phone) = self.heard_since(talk, marks)?;
+        silent(&at_phone).context("at pjsua2, which is held")?;
+        ensure!(at_phone.seconds() > HELD, "pjsua2 heard nothing at all");
+        silent(&at_page).context("at the page, which holds")
+    }
+
+    /// From now on the page hears silence, which comes as RTP.
+    fn the_page_is_held(&mut self, talk: &Talk) -> Result<()> {
+        let marks = self.marks(talk)?;
+        self.page.hear(&talk.id, HELD + ON_ITS_WAY, SOON)?;
+        let (at_page, _) = self.heard_since(talk, marks)?;
+        silent(&at_page).context("at the page, which is held")
+    }
+
+    /// The next of the phone's media is this.
+    fn media(&mut self, status: &str, direction: &str) -> Result<()> {
+        let media = self.phone.event("media", SOON)?;
+        ensure!(
+            media["status"] == status && media["direction"] == direction,
+            "{media} is not {status}, {direction}"
+        );
+        Ok(())
+    }
+
+    /// The next request of this method, and its final response is this.
+    fn request(&mut self, whose: &str, method: &str, status: u16) -> Result<()> {
+        let fields = [("whose", whose.into()), ("method", method.into())];
+        let event = self.phone.event_with("request", &fields, SOON)?;
+        ensure!(event["status"] == status, "{event}");
+        Ok(())
+    }
+
+    /// The session of this call is refreshed, by whichever side.
+    fn refreshed(&mut self, call: u64) -> Result<()> {
+        let fields = [("call", call.into()), ("method", "UPDATE".into())];
+        let event = self
+            .phone
+            .event_with("request", &fields, SESSION / 2 + SOON)?;
+        ensure!(event["status"] == 200, "{event}");
+        Ok(())
+    }
+
+    /// The page hangs up, both are told, and the page was told these statuses in all.
+    fn the_page_hangs_up(&mut self, talk: &Talk, statuses: &[&str]) -> Result<()> {
+        self.page.hang_up(&talk.id)?;
+        self.phone.state(talk.call, "DISCONNECTED", SOON)?;
+        self.page.wait_for(&talk.id, "FINISH", SOON)?;
+        let told = self.page.statuses(&talk.id)?;
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let up = told.iter().position(|status| *status == "ESTABLISHED");
+        let since = &told[up.unwrap_or_default()..];
+        ensure!(since == statuses, "the page was told {told:?}");
+        Ok(())
+    }
+
+    /// Who holds the calls, as the page was told: (the page, the other side).
+    fn hold_states(&self) -> Result<Vec<(Value, Value)>> {
+        let said = self.page.said_so_far("holdState")?;
+        let states = said
+            .iter()
+            .map(|state| (state["local"].clone(), state["remote"].clone()));
+        Ok(states.collect())
+    }
+}
+
+/// Nothing louder than silence once what was on its way has come.
+fn silent(heard: &Recording) -> Result<()> {
+    let rest = heard.part(ON_ITS_WAY, f64::INFINITY);
+    let silence = audio::longest_silence(&rest).seconds();
+    ensure!(
+        silence >= rest.seconds() - 0.05,
+        "{silence:.2} s of silence in {:.2} s",
+        rest.seconds()
+    );
+    Ok(())
+}
+
+#[test]
+fn pjsua2_holds_and_resumes() {
+    case(|folder| {
+        let mut line = Line::up(folder, |_| {})?;
+        let talk = line.the_phone_calls()?;
+        line.phone.hold(talk.call)?;
+        line.page.wait_for(&talk.id, "HOLD", SOON)?;
+        line.media("local hold", "sendonly")?;
+        line.the_page_is_held(&talk)?;
+        line.phone.unhold(talk.call)?;
+        line.page.wait_for_times(&talk.id, "ESTABLISHED", 2, SOON)?;
+        line.media("active", "sendrecv")?;
+        line.each_hears_the_other(&talk)?;
+
+        // Music on hold is heard.
+        line.phone.hold_with_music(talk.call)?;
+        line.page.wait_for_times(&talk.id, "HOLD", 2, SOON)?;
+        let marks = line.marks(&talk)?;
+        line.page.hear(&talk.id, 2.0 * HEARD, SOON)?;
+        let (music, _) = line.heard_since(&talk, marks)?;
+        let check = audio::check_heard_for(&music, line.phone_tone, line.page_tone, HEARD);
+        check.map_err(Error::msg).context("music on hold")?;
+        line.phone.unhold(talk.call)?;
+        line.page.wait_for_times(&talk.id, "ESTABLISHED", 3, SOON)?;
+        line.each_hears_the_other(&talk)?;
+
+        let told = [
+            "ESTABLISHED",
+            "HOLD",
+            "ESTABLISHED",
+            "HOLD",
+            "ESTABLISHED",
+            "FINISH",
+        ];
+        line.the_page_hangs_up(&talk, &told)
+    });
+}
+
+#[test]
+fn a_page_holds_and_resumes_pjsua2() {
+    case(|folder| {
+        let mut line = Line::up(folder, |_| {})?;
+        let talk = line.the_page_calls()?;
+        line.page.hold(&talk.id)?;
+        line.page.wait_for(&talk.id, "HOLD", SOON)?;
+        line.media("remote hold", "recvonly")?;
+        line.the_phone_is_held(&talk)?;
+        line.page.unhold(&talk.id)?;
+        line.page.wait_for_times(&talk.id, "ESTABLISHED", 2, SOON)?;
+        line.media("active", "sendrecv")?;
+        line.each_hears_the_other(&talk)?;
+        line.the_page_hangs_up(&talk, &["ESTABLISHED", "HOLD", "ESTABLISHED", "FINISH"])
+    });
+}
+
+#[test]
+fn both_hold_and_the_one_that_held_first_resumes_first() {
+    case(|folder| both_hold(folder, true));
+}
+
+#[test]
+fn both_hold_and_the_one_that_held_last_resumes_first() {
+    case(|folder| both_hold(folder, false));
+}
+
+/// The page holds, then the phone; `page_first`: the page resumes before the phone does.
+fn both_hold(folder: &Folder, page_first: bool) -> Result<()> {
+    let mut line = Line::up(folder, |_| {})?;
+    let talk = line.the_page_calls()?;
+    line.page.hold(&talk.id)?;
+    line.page.wait_for(&talk.id, "HOLD", SOON)?;
+    line.media("remote hold", "recvonly")?;
+    line.phone.hold(talk.call)?;
+    line.media("local hold", "inactive")?;
+    let answered = if page_first {
+        line.page.unhold(&talk.id)?;
+        // The phone still holds.
+        line.page.wait_for_times(&talk.id, "HOLD", 2, SOON)?;
+        line.media("local hold", "sendonly")?;
+        line.the_page_is_held(&talk)?;
+        line.phone.unhold(talk.call)?;
+        vec!["ESTABLISHED", "HOLD", "HOLD", "ESTABLISHED", "FINISH"]
+    } else {
+        line.phone.unhold(talk.call)?;
+        line.media("remote hold", "recvonly")?;
+        line.the_phone_is_held(&talk)?;
+        line.page.unhold(&talk.id)?;
+        vec!["ESTABLISHED", "HOLD", "ESTABLISHED", "FINISH"]
+    };
+    line.page.wait_for_times(&talk.id, "ESTABLISHED", 2, SOON)?;
+    line.media("active", "sendrecv")?;
+    line.each_hears_the_other(&talk)?;
+    let last = if page_first {
+        (json!(false), json!(true))
+    } else {
+        (json!(true), json!(false))
+    };
+    let states = vec![
+        (json!(true), json!(false)),
+        (json!(true), json!(true)),
+        last,
+        (json!(false), json!(false)),
+    ];
+    let told = line.hold_states()?;
+    ensure!(told == states, "the page was told that {told:?} hold");
+    line.the_page_hangs_up(&talk, &answered)
+}
+
+#[test]
+fn reliable_provisional_responses_both_ways() {
+    case(|folder| {
+        let mut line = Line::up(folder, |phone| {
+            phone.reliable = Use::Required;
+            phone.answers = None;
+        })?;
+        // The phone answers; its 180 is reliable since the page's side supports that.
+        let id = line.page.call(PHONE.name)?;
+        let call = line.phone.incoming(SOON)?;
+        line.phone.answer(call, 180)?;
+        line.request("theirs", "PRACK", 200)?;
+        line.page.wait_for(&id, "RING", SOON)?;
+        line.phone.answer(call, 200)?;
+        let talk = line.is_up(Talk { id, call })?;
+        line.the_page_hangs_up(&talk, &["ESTABLISHED", "FINISH"])?;
+
+        // The phone calls and requires it.
+        let talk = line.the_phone_calls()?;
+        line.the_page_hangs_up(&talk, &["ESTABLISHED", "FINISH"])?;
+        let log = line.phone.log()?;
+        ensure!(
+            log.contains("Require: 100rel"),
+            "100rel was not required: {log}"
+        );
+        let ours = log.matches("PRACK sip:").count();
+        ensure!(ours >= 2, "{ours} PRACK in both calls: {log}");
+        Ok(())
+    });
+}
+
+#[test]
+fn pjsua2_changes_a_call_by_re_invite_and_update() {
+    case(|folder| {
+        let mut line = Line::up(folder, |phone| phone.codecs = &["PCMU/8000", "PCMA/8000"])?;
+        let talk = line.the_phone_calls()?;
+        // Nothing changes.
+        line.phone.reinvite(talk.call)?;
+        line.request("ours", "INVITE", 200)?;
+        line.each_hears_the_other(&talk)?;
+        line.phone.update(talk.call)?;
+        line.request("ours", "UPDATE", 200)?;
+        line.each_hears_the_other(&talk)?;
+        // The other codec comes first.
+        line.phone.prefer(&["PCMA/8000", "PCMU/8000"])?;
+        line.phone.reinvite(talk.call)?;
+        line.request("ours", "INVITE", 200)?;
+        line.each_hears_the_other(&talk)?;
+        // RTP moves to another port.
+        line.phone.reinvite_from_other_ports(talk.call)?;
+        line.request("ours", "INVITE", 200)?;
+        line.each_hears_the_other(&talk)?;
+        line.the_page_hangs_up(&talk, &["ESTABLISHED", "FINISH"])
+    });
+}
+
+#[test]
+fn digits_by_info_both_ways() {
+    case(|folder| {
+        let mut line = Line::up(folder, |_| {})?;
+        let talk = line.the_page_calls()?;
+        for key in ["5", "#", "*", "D"] {
+            line.phone.press(talk.call, key, true)?;
+            line.request("ours", "INFO", 200)?;
+        }
+        let digits = line.page.all_said("digit", 4)?;
+        let digit = |key: &str| json!({ "callId": talk.id, "digit": key, "how": "info" });
+        ensure!(
+            digits == ["5", "#", "*", "D"].map(digit),
+            "the page was told {digits:?}"
+        );
+        for (keys, how) in [("1", Press::InfoRelay), ("90", Press::InfoRelay)] {
+            line.page.press(&talk.id, keys, how)?;
+            for key in keys.chars() {
+                let digit = line.phone.event("digit", SOON)?;
+                ensure!(
+                    digit["digit"] == key.to_string() && digit["method"] == "info",
+                    "{digit} is not {key}"
+                );
+            }
+        }
+        line.each_hears_the_other(&talk)?;
+        line.the_page_hangs_up(&talk, &["ESTABLISHED", "FINISH"])
+    });
+}
+
+#[test]
+fn session_timers_are_refreshed_by_whoever_shall() {
+    case(|folder| {
+        let settings = [("session_expires", "90"), ("min_se", "90")];
+        let mut line = Line::with(folder, &settings, |phone| {
+            phone.timers = Use::Required;
+            phone.session_expires = SESSION;
+            phone.min_se = SESSION;
+        })?;
+        let theirs = line.the_phone_calls()?;
+        let ours = line.the_page_calls()?;
+        let log = line.phone.log()?;
+        ensure!(log.contains("Require: timer"), "no timer was required");
+        for talk in [&theirs, &ours] {
+            line.refreshed(talk.call)?;
+        }
+        for talk in [&theirs, &ours] {
+            line.each_hears_the_other(talk)?;
+            line.the_page_hangs_up(talk, &["ESTABLISHED", "FINISH"])?;
+        }
+        Ok(())
+    });
+}
+
+/// A page and baresip, both registered at Kamailio. Fields end in this order: the page first.
+struct Desk {
+    page: Bot,
+    phone: Baresip,
+    _ringdown: Ringdown,
+    _proxy: Kamailio,
+    page_tone: Tone,
+    phone_tone: Tone,
+}
+
+impl Desk {
+    fn up(folder: &Folder) -> Result<Self> {
+        let (page_tone, phone_tone) = Tone::pick_two();
+        let proxy = Kamailio::start(folder)?;
+        let phone = Phone {
+            user: PHONE,
+            proxy: proxy.addr,
+            tone: phone_tone,
+            colour: None,
+            answers: true,
+            audio_codecs: "PCMU",
+            video_codecs: "",
+        };
+        let phone = Baresip::start(folder, &phone)?;
+        let ringdown = Ringdown::serve(folder, &[])?;
+        let login = Login {
+            user: PAGE,
+            server: proxy.addr,
+            registers: true,
+        };
+        Ok(Self {
+            page: Bot::open(&ringdown, &login, Manner::Answers, page_tone)?,
+            phone,
+            _ringdown: ringdown,
+            _proxy: proxy,
+            page_tone,
+            phone_tone,
+        })
+    }
+
+    /// The page calls; each hears the other.
+    fn the_page_calls(&mut self) -> Result<String> {
+        self.phone.before_a_call()?;
+        let id = self.page.call(PHONE.name)?;
+        self.page.wait_for(&id, "ESTABLISHED", SOON)?;
+        wait::until_true("baresip's recording", SOON, || {
+            Ok(self.phone.heard().is_ok())
+        })?;
+        self.each_hears_the_other(&id)?;
+        Ok(id)
+    }
+
+    /// The phone calls; each hears the other.
+    fn the_phone_calls(&mut self) -> Result<String> {
+        self.phone.dial(PAGE.name)?;
+        let id = self.page.incoming(0)?;
+        self.page.wait_for(&id, "ESTABLISHED", SOON)?;
+        wait::until_true("baresip's recording", SOON, || {
+            Ok(self.phone.heard().is_ok())
+        })?;
+        self.each_hears_the_other(&id)?;
+        Ok(id)
+    }
+
+    fn marks(&self, id: &str) -> Result<Marks> {
+        Ok(Marks {
+            page: self.page.heard(id)?.seconds(),
+            phone: self.phone.heard()?.seconds(),
+        })
+    }
+
+    fn heard_since(&self, id: &str, marks: Marks) -> Result<(Recording, Recording)> {
+        let since = |heard: Recording, mark| heard.part(mark, f64::INFINITY);
+        Ok((
+            since(self.page.heard(id)?, marks.page),
+            since(self.phone.heard()?, marks.phone),
+        ))
+    }
+
+    /// From now on each hears the other's tone, and not its own.
+    fn each_hears_the_other(&self, id: &str) -> Result<()> {
+        let marks = self.marks(id)?;
+        self.phone.hear(2.0 * HEARD, SOON)?;
+        self.page.hear(id, HEARD, SOON)?;
+        let (at_page, at_phone) = self.heard_since(id, marks)?;
+        let check = audio::check_heard_for(&at_page, self.phone_tone, self.page_tone, HEARD);
+        check.map_err(Error::msg).context("at the page")?;
+        let check = audio::check_heard_for(&at_phone, self.page_tone, self.phone_tone, HEARD);
+        check.map_err(Error::msg).context("at baresip")?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_page_holds_and_resumes_baresip() {
+    case(|folder| {
+        let mut desk = Desk::up(folder)?;
+        let id = desk.the_phone_calls()?;
+        desk.page.hold(&id)?;
+        desk.page.wait_for(&id, "HOLD", SOON)?;
+        // A recording of baresip holds what came as RTP, so the silence was sent.
+        let marks = desk.marks(&id)?;
+        desk.phone.hear(HELD + ON_ITS_WAY, SOON)?;
+        let (at_page, at_phone) = desk.heard_since(&id, marks)?;
+        silent(&at_phone).context("at baresip, which is held")?;
+        silent(&at_page).context("at the page, which holds")?;
+        desk.page.unhold(&id)?;
+        desk.page.wait_for_times(&id, "ESTABLISHED", 2, SOON)?;
+        desk.each_hears_the_other(&id)?;
+        desk.phone.hang_up()?;
+        desk.page.wait_for(&id, "FINISH", SOON).map(drop)
+    });
+}
+
+#[test]
+fn baresip_holds_and_resumes() {
+    case(|folder| {
+        let mut desk = Desk::up(folder)?;
+        let id = desk.the_page_calls()?;
+        desk.phone.hold()?;
+        desk.page.wait_for(&id, "HOLD", SOON)?;
+        let marks = desk.marks(&id)?;
+        desk.phone.resume()?;
+        desk.page.wait_for_times(&id, "ESTABLISHED", 2, SOON)?;
+        desk.each_hears_the_other(&id)?;
+        let (at_page, at_phone) = desk.heard_since(&id, marks)?;
+        ensure!(at_page.seconds() > 0.0 && at_phone.seconds() > 0.0);
+        desk.phone.hang_up()?;
+        desk.page.wait_for(&id, "FINISH", SOON).map(drop)
+    });
+}
