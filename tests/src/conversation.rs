@@ -20,15 +20,6 @@ const MOVES: usize = 10;
 /// Mean difference of two pictures, per channel and pixel, over which something moved.
 const MOVED: f64 = 0.2;
 
-/// What the Hold button does when it is pressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Press {
-    /// It reads Hold.
-    Hold,
-    /// It reads Unhold.
-    Resume,
-}
-
 /// The tones and colours of this run: a page's and a phone's.
 #[derive(Debug, Clone, Copy)]
 pub struct Conversation {
@@ -85,59 +76,6 @@ impl Conversation {
                 "muted, and yet heard at the {who}: {:.2} s of silence",
                 silence.seconds()
             );
-        }
-        Ok(())
-    }
-
-    /// In an established call: `press` holds it, and neither end hears the other; `press` resumes it, and both hear.
-    pub fn put_on_hold(
-        &self,
-        page: &mut Browser,
-        phone: &mut Baresip,
-        mut press: impl FnMut(&mut Browser, Press) -> Result<()>,
-    ) -> Result<()> {
-        listen(page, phone)?;
-        press(page, Press::Hold)?;
-        // What was on its way arrives.
-        phone.hear(0.3, SOON)?;
-        let (at_page, at_phone) = (page.now()?, phone.heard()?.seconds());
-        page.listen(2.0)?;
-        phone.hear(1.5, SOON)?;
-        let (heard, seconds) = (page.heard()?, page.now()?);
-        let heard_by_phone = phone.heard()?;
-        for (who, heard) in [
-            ("page", heard.part(at_page, seconds)),
-            (
-                "phone",
-                heard_by_phone.part(at_phone, heard_by_phone.seconds()),
-            ),
-        ] {
-            let silence = audio::longest_silence(&heard).seconds();
-            ensure!(
-                silence > 1.2,
-                "on hold, and yet heard at the {who}: {silence:.2} s of silence"
-            );
-        }
-        press(page, Press::Resume)?;
-        let (at_page, at_phone) = (page.now()?, phone.heard()?.seconds());
-        listen(page, phone)?;
-        let (heard, heard_by_phone) = (page.heard()?, phone.heard()?);
-        for (who, heard, other, own) in [
-            (
-                "page",
-                heard.part(at_page, heard.seconds()),
-                self.phone_tone,
-                self.page_tone,
-            ),
-            (
-                "phone",
-                heard_by_phone.part(at_phone, heard_by_phone.seconds()),
-                self.page_tone,
-                self.phone_tone,
-            ),
-        ] {
-            audio::check_heard(&heard, other, own)
-                .map_err(|error| Error::msg(format!("at the {who} after hold: {error}")))?;
         }
         Ok(())
     }

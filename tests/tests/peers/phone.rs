@@ -1,10 +1,7 @@
 //! A browser and a SIP phone talk to each other: Chromium on our Phone Video page, Ringdown, a Kamailio with digest, and
 //! baresip. Voice and picture both ways, each direction known by a tone and a colour chosen in this run.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use tests::conversation::Press;
 use tests::folder::case;
 use tests::line::{Line, Setup};
 
@@ -49,32 +46,6 @@ fn g711_and_h264_pass_too_and_the_caller_hangs_up() {
         line.page_dials()?;
         see_talk_and_mute(&mut line)?;
         line.page_hangs_up()?;
-        line.page.check_no_problems()
-    });
-}
-
-#[test]
-fn the_hold_button_holds_and_resumes() {
-    case(|folder| {
-        let mut line = Line::up(folder, Setup::voice())?;
-        line.phone_dials()?;
-        let Line {
-            page,
-            phone,
-            conversation,
-            ..
-        } = &mut line;
-        conversation.put_on_hold(page, phone, |page, press| {
-            page.click("#holdBtn")?;
-            let status = match press {
-                Press::Hold => "^HOLD$",
-                Press::Resume => "^ESTABLISHED$",
-            };
-            page.wait_text("#callStatus", status, Duration::from_secs(10))
-                .map(drop)
-        })?;
-        line.page_hangs_up()?;
-        line.trace()?.check()?;
         line.page.check_no_problems()
     });
 }
