@@ -5,6 +5,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
 import { beside } from './chromium.mjs';
 import { wav } from './wav.mjs';
@@ -17,11 +18,33 @@ const OWN_HOST = 'test.localhost';
 /** A page of the tests lives from this machine and the networks it makes: addresses, and no name but localhost. */
 const isOurs = (hostname) => /^([\d.]+|\[.+\]|(.+\.)?localhost)$/.test(hostname);
 
+/** What a person waits for who wants to press or type, in milliseconds; and how often the page is asked. */
+const PATIENCE = 10_000;
+const PACE = 30;
+
+/**
+ * Asks `look` until it gives something true, and gives that. puppeteer's `waitForFunction`, and its locators that use it,
+ * compile text in the page, which the page's Content-Security-Policy forbids in Firefox ESR 140.
+ */
+async function until(what, limit, look) {
+  const deadline = performance.now() + limit;
+  for (;;) {
+    const found = await look();
+    if (found) {
+      return found;
+    }
+    if (performance.now() >= deadline) {
+      throw new Error(`waited ${limit} ms in vain for ${what}`);
+    }
+    await setTimeout(PACE);
+  }
+}
+
 /** Carries out the commands of `input` on `page` until `input` ends. */
 export async function serve(page, input, output) {
   const problems = [];
 
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(PATIENCE);
   page.on('pageerror', (error) => problems.push(`page error: ${error instanceof Error ? error.stack : error}`));
   page.on('console', (message) => {
     if (message.type() === 'error') {
@@ -53,6 +76,16 @@ export async function serve(page, input, output) {
   /** What the page's own window keeps for the test: see devices.js. */
   const inPage = (method, ...args) => page.evaluate((name, values) => window.__test[name](...values), method, args);
 
+  /** The middle of an element, once it can be pressed and has not moved between two looks. */
+  async function place(selector) {
+    let last = null;
+    return until(`${selector} to be ready`, PATIENCE, async () => {
+      const [before, now] = [last, await page.evaluate(placeOf, selector)];
+      last = now;
+      return now !== null && before?.x === now.x && before?.y === now.y ? now : null;
+    });
+  }
+
   const commands = {
     /** Opens a page whose microphone hears `tone` (Hz) and whose camera sees `colour` (CSS). */
     async open({ url, tone, colour }) {
@@ -62,11 +95,24 @@ export async function serve(page, input, output) {
       if (!response.ok()) {
         throw new Error(`${url} answered ${response.status()}`);
       }
-      await page.waitForFunction(() => window.__test.recording(), { timeout: 10_000 });
+      await until('the recording', PATIENCE, () => inPage('recording'));
     },
 
-    fill: ({ selector, value }) => page.locator(selector).fill(value),
-    click: ({ selector }) => page.locator(selector).click(),
+    /** Types a value in place of what is there. */
+    async fill({ selector, value }) {
+      await place(selector);
+      await page.$eval(selector, (field) => {
+        field.focus();
+        field.select();
+      });
+      await (value === '' ? page.keyboard.press('Backspace') : page.keyboard.type(value));
+    },
+
+    async click({ selector }) {
+      const { x, y } = await place(selector);
+      await page.mouse.click(x, y);
+    },
+
     text: ({ selector }) => page.$eval(selector, textOf),
     evaluate: ({ expression }) => page.evaluate(expression),
     screenshot: ({ path }) => page.screenshot({ path, fullPage: true }).then(() => null),
@@ -76,11 +122,10 @@ export async function serve(page, input, output) {
       const matches = (wanted, expected) => {
         const element = document.querySelector(wanted);
         const text = element === null ? null : (element.value || element.textContent || '').trim();
-        return text !== null && new RegExp(expected).test(text) ? { text } : false;
+        return text !== null && new RegExp(expected).test(text) ? { text } : null;
       };
       try {
-        const handle = await page.waitForFunction(matches, { timeout: limit, polling: 50 }, selector, pattern);
-        return (await handle.jsonValue()).text;
+        return (await until(selector, limit, () => page.evaluate(matches, selector, pattern))).text;
       } catch (error) {
         const found = await page.$eval(selector, textOf).catch(() => 'no such element');
         throw new Error(`${selector} is "${found}" after ${limit} ms, not /${pattern}/; ${problems.join('; ')}`, { cause: error });
@@ -89,7 +134,7 @@ export async function serve(page, input, output) {
 
     /** Waits until an expression is true in the page. */
     async waitTrue({ expression, limit }) {
-      await page.waitForFunction(expression, { timeout: limit, polling: 50 });
+      await until(expression, limit, () => page.evaluate(`Boolean(${expression})`));
     },
 
     /** Where the recording is now, in seconds. */
@@ -122,4 +167,18 @@ export async function serve(page, input, output) {
 
 function textOf(element) {
   return (element.value || element.textContent || '').trim();
+}
+
+/** Runs in the page: the middle of an element that is visible and not disabled, in view; null for any other. */
+function placeOf(selector) {
+  const element = document.querySelector(selector);
+  if (element === null || element.matches(':disabled') || !element.checkVisibility({ visibilityProperty: true })) {
+    return null;
+  }
+  const inView = ({ left, top, right, bottom }) => left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+  if (!inView(element.getBoundingClientRect())) {
+    element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+  }
+  const { x, y, width, height } = element.getBoundingClientRect();
+  return width > 0 && height > 0 ? { x: x + width / 2, y: y + height / 2 } : null;
 }

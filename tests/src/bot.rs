@@ -83,14 +83,10 @@ pub struct Bot {
 
 #[derive(Debug)]
 enum Order {
-    Call {
-        id: String,
-        callee: String,
-    },
+    Call { id: String, callee: String },
     Answer(String),
     HangUp(String),
-    /// A message as it stands.
-    Say(&'static str, Value),
+    Say { message: &'static str, data: Value },
     Close,
 }
 
@@ -112,6 +108,8 @@ struct Shared {
     incoming: Vec<String>,
     told: BTreeMap<String, Vec<Told>>,
     heard: BTreeMap<String, Vec<u8>>,
+    /// `a=ice-pwd` of every SDP, sent and received.
+    ice_passwords: Vec<String>,
     /// Why the thread has ended.
     over: Option<String>,
 }
@@ -172,14 +170,19 @@ impl Bot {
         self.order(Order::HangUp(id.to_owned()))
     }
 
-    /// Holds the other side.
+    /// Holds a call.
     pub fn hold(&self, id: &str) -> Result<()> {
-        self.order(Order::Say("hold", json!({ "callId": id })))
+        self.say("hold", json!({ "callId": id }))
     }
 
-    /// Resumes a call that it has held.
+    /// Resumes a call.
     pub fn unhold(&self, id: &str) -> Result<()> {
-        self.order(Order::Say("unhold", json!({ "callId": id })))
+        self.say("unhold", json!({ "callId": id }))
+    }
+
+    /// Sends a frame of any kind.
+    pub fn say(&self, message: &'static str, data: Value) -> Result<()> {
+        self.order(Order::Say { message, data })
     }
 
     /// Presses keys in a call.
@@ -189,7 +192,7 @@ impl Bot {
             Press::InfoRelay => "INFO_RELAY",
         };
         let digits = json!({ "callId": id, "type": kind, "dtmf": keys });
-        self.order(Order::Say("sendDtmf", digits))
+        self.say("sendDtmf", digits)
     }
 
     /// Waits for the next call that nobody has been told of, by its number from 0.
@@ -244,6 +247,19 @@ impl Bot {
         found.with_context(|| format!("the call was told {:?}", self.told(id)))
     }
 
+    /// Waits until the statuses of a call are these.
+    pub fn wait_for_all(&self, id: &str, statuses: &[&str], limit: Duration) -> Result<()> {
+        let what = statuses.join(", ");
+        let found = wait::until_true(&what, limit, || {
+            let told = self.statuses(id)?;
+            if told.len() > statuses.len() {
+                bail!("the call was told more");
+            }
+            Ok(told == statuses)
+        });
+        found.with_context(|| format!("the call was told {:?}", self.told(id)))
+    }
+
     /// Waits until the page has heard this many seconds more of a call than it has now.
     pub fn hear(&self, id: &str, seconds: f64, limit: Duration) -> Result<()> {
         let start = self.heard(id)?.seconds();
@@ -252,11 +268,24 @@ impl Bot {
         })
     }
 
-    /// The messages of this name that are none of a call's statuses, in order.
-    pub fn all_said(&self, name: &str) -> Result<Vec<Value>> {
+    /// The messages of this name so far that are no status of a call.
+    pub fn said_so_far(&self, name: &str) -> Result<Vec<Value>> {
         let shared = self.look()?;
         let said = shared.said.iter().filter(|(said, _)| said == name);
-        Ok(said.map(|(_, value)| value.clone()).collect())
+        Ok(said.map(|(_, data)| data.clone()).collect())
+    }
+
+    /// Waits until there are so many messages of this name, which are no status of a call, and gives them all.
+    pub fn all_said(&self, name: &str, count: usize) -> Result<Vec<Value>> {
+        wait::until(&format!("{count} of {name}"), SOON, || {
+            let all = self.said_so_far(name)?;
+            Ok((all.len() >= count).then_some(all))
+        })
+    }
+
+    /// The ICE passwords of every SDP that the page has sent and received so far.
+    pub fn ice_passwords(&self) -> Result<Vec<String>> {
+        Ok(self.look()?.ice_passwords.clone())
     }
 
     /// What the page has heard in a call: 8000 Hz, without the time in which nothing came.
@@ -327,7 +356,7 @@ fn connection(login: &Login) -> Value {
         "sipOutboundProxy": login.server.ip().to_string(),
         "sipPort": login.server.port().to_string(),
         "sipRegisterRequired": login.registers,
-        "features": ["holdState", "digit"],
+        "features": ["holdState", "digit", "sipMessage", "messageWaiting"],
     })
 }
 
@@ -386,6 +415,7 @@ impl Page {
             Order::Call { id, callee } => {
                 let (peer, sdp) = Peer::offer(&self.certificate, self.tone)?;
                 self.peers.insert(id.clone(), peer);
+                self.keep_ice_password(&sdp);
                 let call = json!({
                     "callId": id, "incoming": false, "hasVideo": false, "hasAudio": true,
                     "status": "PENDING", "mediaProvider": "WebRTC", "sdp": sdp,
@@ -395,7 +425,7 @@ impl Page {
             }
             Order::Answer(id) => self.answer(&id),
             Order::HangUp(id) => self.wire.say("hangup", json!({ "callId": id })),
-            Order::Say(message, data) => self.wire.say(message, data),
+            Order::Say { message, data } => self.wire.say(message, data),
             Order::Close => Ok(()),
         }
     }
@@ -408,6 +438,7 @@ impl Page {
                 let id = first.as_str().context("setRemoteSDP without a call")?;
                 let sdp = data.get(1).and_then(Value::as_str);
                 let sdp = sdp.context("setRemoteSDP without SDP")?.to_owned();
+                self.keep_ice_password(&sdp);
                 match self.peers.get_mut(id) {
                     Some(peer) => peer.take_answer(&sdp),
                     None => {
@@ -433,6 +464,12 @@ impl Page {
                 Ok(())
             }
         }
+    }
+
+    fn keep_ice_password(&self, sdp: &str) {
+        let lines = sdp.lines().filter_map(|l| l.strip_prefix("a=ice-pwd:"));
+        let mut shared = lock(&self.shared);
+        shared.ice_passwords.extend(lines.map(str::to_owned));
     }
 
     fn status(&mut self, message: &str, info: &Value) -> Result<()> {
@@ -464,6 +501,7 @@ impl Page {
         let offer = self.offers.get(id).context("no offer came for the call")?;
         let (peer, sdp) = Peer::answer(&self.certificate, self.tone, offer)?;
         self.peers.insert(id.to_owned(), peer);
+        self.keep_ice_password(&sdp);
         let answer = json!({
             "callId": id, "incoming": true, "hasVideo": true, "hasAudio": true,
             "status": "PENDING", "mediaProvider": "WebRTC", "sdp": sdp, "callee": self.user,

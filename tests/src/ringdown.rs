@@ -35,6 +35,15 @@ impl Ringdown {
     /// `ringdown serve` on free ports, SIP to this machine allowed, with `settings` in their place, and the pages as
     /// they are in the work tree.
     pub fn serve(folder: &Folder, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::serve_logging(folder, settings, None)
+    }
+
+    /// The same with a filter of the log as `RUST_LOG` takes it; `None` is that of the server.
+    pub fn serve_logging(
+        folder: &Folder,
+        settings: &[(&str, &str)],
+        log: Option<&str>,
+    ) -> Result<Self> {
         let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web");
         let address = netns::address();
         let (address, targets) = (address.to_string(), format!("127.0.0.0/8,{address}"));
@@ -57,6 +66,9 @@ impl Ringdown {
         let settings = settings.iter().filter(|(_, value)| !value.is_empty());
         for (key, value) in free.chain(settings) {
             command.arg("--set").arg(format!("{key}={value}"));
+        }
+        if let Some(filter) = log {
+            command.env("RUST_LOG", filter);
         }
         Self::start(folder, &mut command)
     }
@@ -96,6 +108,12 @@ impl Ringdown {
         matches: impl Fn(&str) -> bool,
     ) -> Result<String> {
         self.process.line(what, limit, matches)
+    }
+
+    /// Everything it has printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.tail(usize::MAX)
     }
 
     /// Ends it as Ctrl-C does; gives its status and how long it took.

@@ -161,10 +161,31 @@ impl Sipp {
         Ok(())
     }
 
+    /// The SIP messages that have come to it so far, as text, each time they came. Needs at most 100 calls.
+    pub fn received(&self) -> Result<Vec<String>> {
+        let text = std::fs::read_to_string(self.folder.join("messages.txt"))?;
+        Ok(received(&text))
+    }
+
     fn messages(&self) -> String {
         let read = |name| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
         format!("{}\n{}", read("errors.txt"), read("messages.txt"))
     }
+}
+
+/// The messages that came, of what SIPp writes down: a line of dashes and the time, `UDP message received [N] bytes :`, an
+/// empty line, the message.
+fn received(text: &str) -> Vec<String> {
+    let entries = text.split("-----------------------------------------------");
+    let came =
+        entries.filter_map(|entry| entry.split_once("message received [")?.1.split_once("\n\n"));
+    came.map(|(_, message)| {
+        message
+            .replace("\r\n", "\n")
+            .trim_end()
+            .replace('\n', "\r\n")
+    })
+    .collect()
 }
 
 /// One second of it as `tone.alaw`, to be played over and over: whole periods, for its frequency is a whole number.

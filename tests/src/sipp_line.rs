@@ -45,8 +45,10 @@ pub struct SippLine {
     /// The sound of the SIP side.
     pub sound: RtpEnd,
     before: Figures,
-    page_tone: Tone,
-    peer_tone: Tone,
+    /// What the page says.
+    pub page_tone: Tone,
+    /// What the SIP side says.
+    pub peer_tone: Tone,
 }
 
 impl SippLine {
@@ -122,6 +124,11 @@ impl SippLine {
         let toward = Some((self.ringdown.sip, USER.name));
         self.peer = Some(self.run(folder, &Script { toward, ..script })?);
         Ok(())
+    }
+
+    /// The SIP messages that came to the script so far.
+    pub fn received(&self) -> Result<Vec<String>> {
+        self.peer.as_ref().context("no script runs")?.received()
     }
 
     /// The page.

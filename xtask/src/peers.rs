@@ -50,7 +50,9 @@ const WEIGHTS: &[(&str, u32)] = &[
     ("peers::sipp_many::", 2),
     ("peers::sipp_many::ten_calls_a_second", 8),
     // No browser: frames, SIP, and at most half a second of sound. They mostly wait for timers of SIP.
+    ("peers::log::", 1),
     ("peers::sipp_calls::", 1),
+    ("peers::sipp_changes::", 1),
     ("peers::sipp_is_called::", 1),
     ("peers::changes", 2),
     ("peers::pjsua2::", 2),

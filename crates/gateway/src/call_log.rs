@@ -1,6 +1,6 @@
-//! The log of calls: one line at INFO for each thing on a call's record.
+//! The log of calls: one line for each thing on a call's record, at WARN what an operator should mend and at INFO the rest.
 
-use session::{Record, SessionId};
+use session::{Record, SessionId, What};
 
 /// Logs one record with the names by which its call is found in other lines, on the wire and in
 /// captures.
@@ -13,7 +13,12 @@ pub(crate) fn log(record: &Record) {
     } = record;
     let session = list(sessions);
     let sip_call_id = sip_call_id.as_deref().unwrap_or("-");
-    tracing::info!(call = call.0, session, sip_call_id, "{what}");
+    match what {
+        What::LargeDatagram { .. } => {
+            tracing::warn!(call = call.0, session, sip_call_id, "{what}");
+        }
+        _ => tracing::info!(call = call.0, session, sip_call_id, "{what}"),
+    }
 }
 
 /// `7,9`; a call that rings nowhere has none, `-`.

@@ -281,7 +281,7 @@ fn bind_tcp(ip: IpAddr, port: Port) -> Result<TcpListener> {
     Ok(TcpListener::from_std(listener)?)
 }
 
-/// A14, and the threat model: what an operator on a public address should know.
+/// t-A14, and the threat model: what an operator on a public address should know.
 fn warn_if_public(config: &Config, own: &[IpAddr]) {
     let Some(public) = own.iter().find(|ip| addresses::is_public(**ip)) else {
         return;

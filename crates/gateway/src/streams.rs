@@ -59,7 +59,7 @@ pub(crate) trait Owner: Clone + Send + Sync + 'static {
     fn acted(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// What is allowed to peers (trust: A13), and how connections are kept.
+/// What is allowed to peers (t-A13), and how connections are kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// A connection of ours must be up by then.

@@ -45,7 +45,7 @@ impl Heard {
             match output {
                 BridgeOutput::ToBrowser { packet, .. } => self.browser.push(packet),
                 BridgeOutput::ToSip { bytes, .. } if !rtp::is_rtcp(&bytes) => {
-                    self.sip.push(RtpPacket::parse(&bytes).unwrap());
+                    self.sip.push(RtpPacket::parse(&bytes).expect("RTP"));
                 }
                 _ => {}
             }

@@ -359,6 +359,7 @@ impl Pbx {
             Event::InfoDone { .. }
             | Event::MessageSent { .. }
             | Event::EarlyDialogEnded { .. }
+            | Event::LargeDatagram { .. }
             | Event::Located { .. }
             | Event::Trying { .. }
             | Event::Registered { .. }

@@ -428,6 +428,7 @@ impl Hub {
                 body,
             } => return self.mailbox_changed(*request, *registration, body, now),
             Event::Located { id, .. }
+            | Event::LargeDatagram { id, .. }
             | Event::Trying { id }
             | Event::Progress { id, .. }
             | Event::EarlyDialogEnded { id, .. }

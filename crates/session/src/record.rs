@@ -33,6 +33,11 @@ pub enum What {
         /// Who is called.
         callee: String,
     },
+    /// Its INVITE is so large that some networks lose it over UDP.
+    LargeDatagram {
+        /// Size of the INVITE.
+        bytes: usize,
+    },
     /// The called side has been told.
     Ringing,
     /// Both sides can talk.
@@ -70,6 +75,10 @@ impl fmt::Display for What {
                 let way = if *incoming { "incoming" } else { "outgoing" };
                 write!(f, "started: {way}, {caller} calls {callee}")
             }
+            Self::LargeDatagram { bytes } => write!(
+                f,
+                "an INVITE of {bytes} bytes goes over UDP; some networks lose messages of that size, SIP over TCP helps"
+            ),
             Self::Ringing => f.write_str("ringing"),
             Self::Answered { why } if why.is_empty() => {
                 f.write_str("answered: the SIP side's SDP is still to come")
@@ -122,7 +131,10 @@ impl Journal {
             What::Ended { duration, .. } => {
                 *duration = self.answered.map(|answered| now.duration_since(answered));
             }
-            What::Started { .. } | What::Ringing | What::Changed { .. } => {}
+            What::Started { .. }
+            | What::LargeDatagram { .. }
+            | What::Ringing
+            | What::Changed { .. } => {}
         }
         Record {
             call,

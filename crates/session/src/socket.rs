@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::SessionId;
 
-/// Messages a second a page may send (A15).
+/// Messages a second a page may send (t-A15).
 pub(crate) const MESSAGES_PER_SECOND: u32 = 100;
 
 #[derive(Debug)]

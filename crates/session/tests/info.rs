@@ -5,8 +5,8 @@ mod world;
 use serde_json::json;
 use session::SocketId;
 use testkit::sip_text;
-use world::World;
 use world::peer::Peer;
+use world::{PHONE_SDP, World};
 
 fn up() -> (World, SocketId, Peer) {
     let mut w = World::new();
@@ -121,6 +121,28 @@ fn a_received_digit_is_an_event_of_the_call() {
             [json!({"message":"digit","data":[{"callId":"c1","digit":digit,"how":"info"}]})]
         );
     }
+}
+
+/// A peer that has answered may send digits while the page's media is still connecting.
+#[test]
+fn a_digit_that_comes_before_the_page_is_connected_is_not_lost() {
+    let mut w = World::new();
+    let page = w.registered_with("10006", &["digit"]);
+    w.media.manual = true;
+    w.call(page, "c1", "10005");
+    // The SIP leg is open; the answer for the browser is not made yet.
+    w.media_event();
+    let invite = w.expect_sip("INVITE");
+    w.respond(&invite, "200 OK", "phone", PHONE_SDP);
+    w.sip_out.clear();
+    w.frames(page);
+    let mut peer = Peer::called(&invite, "phone");
+    peer.ask(&mut w, "INFO", Some(("application/dtmf", "5")));
+    w.expect_sip("200");
+    assert_eq!(
+        w.frames(page),
+        [json!({"message":"digit","data":[{"callId":"c1","digit":"5","how":"info"}]})]
+    );
 }
 
 /// `(Content-Type, body, our answer)`

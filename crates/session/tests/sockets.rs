@@ -1,4 +1,4 @@
-//! What a page may do on its socket, and what happens when it does more (A15, `keep_alive.*`).
+//! What a page may do on its socket, and what happens when it does more (t-A15, `keep_alive.*`).
 
 mod world;
 

@@ -66,7 +66,7 @@ impl StreamFramer {
         std::mem::take(&mut self.pings)
     }
 
-    /// True while a message has begun and not ended: the time for a deadline to run (trust A13).
+    /// True while a message has begun and not ended: the time for a deadline to run (t-A13).
     pub fn is_partial(&self) -> bool {
         !self.buffer.is_empty()
     }

@@ -440,3 +440,39 @@ fn trying_carries_the_timestamp() {
     let ringing = bench.response(180);
     assert!(!ringing.headers.has(&HeaderName::Timestamp));
 }
+
+/// RFC 3261 section 13.3.1: the caller says how long it wants to wait.
+#[test]
+fn expires_of_the_invite_ends_the_ringing_with_487() {
+    let mut bench = Bench::new();
+    let (_, contact) = bench.registered();
+    let mut invite = bench.invite_of_peer(contact);
+    invite.headers.push(HeaderName::Expires, "20");
+    bench.pbx_sends(&invite);
+    bench.response(100);
+    bench.event();
+    bench.pass(ms(19_999));
+    bench.silent();
+    bench.pass(ms(1));
+    bench.response(487);
+    let event = bench.event();
+    assert!(matches!(&event, Event::Ended { .. }), "{event:?}");
+    assert!(cause_of(&event).text.contains("Expires"));
+}
+
+/// RFC 3261 section 21.4.26: a 488 says why in a Warning.
+#[test]
+fn a_488_carries_a_warning() {
+    let mut bench = Bench::new();
+    let (_, contact) = bench.registered();
+    let (id, _) = bench.offered(&contact);
+    let cause = sip::Cause::new(488, sip::Stage::Answer, Side::Gateway, "No common codecs.");
+    bench.act(|ua, now| ua.reject_with(id, &cause, now));
+    let refused = bench.response(488);
+    let warning = &refused.headers.warnings()[0];
+    assert_eq!(
+        (warning.code, warning.text.as_str()),
+        (399, "No common codecs.")
+    );
+    assert!(matches!(bench.event(), Event::Ended { .. }));
+}

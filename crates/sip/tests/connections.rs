@@ -315,7 +315,7 @@ fn an_answer_whose_connection_is_gone_goes_to_the_via() {
     assert_eq!(bench.request_to(Method::Bye).0, server());
 }
 
-/// What the peer names is called only where calling is allowed (trust: A9).
+/// What the peer names is called only where calling is allowed (t-A9).
 #[test]
 fn an_answer_does_not_knock_at_a_foreign_service() {
     let mut bench = Bench::new();

@@ -1,4 +1,4 @@
-//! INVITE and digest (RFC 3261 sections 22.2, 22.3), and where credentials must not go (trust: A4).
+//! INVITE and digest (RFC 3261 sections 22.2, 22.3), and where credentials must not go (t-A4).
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 
@@ -51,7 +51,7 @@ fn proxy_and_server_may_both_ask() {
     let _ = credentials(&third);
 }
 
-/// Trust A4: a callee that rings first and then asks, in the name of the registrar, gets nothing.
+/// t-A4: a callee that rings first and then asks, in the name of the registrar, gets nothing.
 #[test]
 fn proxy_and_server_may_both_ask_but_not_after_180() {
     for (registered, status) in [(false, 401), (false, 407), (true, 401), (true, 407)] {

@@ -1,4 +1,4 @@
-//! An INVITE larger than a datagram should be (K4, behaviour 14; RFC 3261 section 18.1.1).
+//! An INVITE larger than a datagram should be (K4, b14; RFC 3261 section 18.1.1).
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 
@@ -59,6 +59,17 @@ fn a_small_one_stays_on_udp() {
     assert_eq!(bench.request_to(Method::Invite).0, pbx());
 }
 
+/// The owner hears once that the INVITE may be lost for its size, with the size.
+#[track_caller]
+fn told(bench: &mut Bench) {
+    let event = bench.event();
+    let Event::LargeDatagram { bytes, .. } = event else {
+        panic!("the size of a datagram expected, not {event:?}")
+    };
+    assert!(bytes > 1300);
+    bench.no_event();
+}
+
 /// An INVITE that fits a datagram until it carries credentials.
 fn nearly_large(bench: &mut Bench, next_hop: &str) -> Request {
     let mut order = invite_to("10006", next_hop);
@@ -108,6 +119,7 @@ fn one_that_grows_goes_over_udp_where_the_server_has_no_tcp() {
     assert_eq!(hop, pbx());
     same_call(&second, &third);
     assert_eq!(credentials(&third).nc, Some(2));
+    told(&mut bench);
     bench.reply_with(&third, 200, picked_up);
     assert!(matches!(bench.event(), Event::Answered { .. }));
 }
@@ -139,6 +151,7 @@ fn without_a_tcp_address_of_ours_it_stays_on_udp() {
     });
     large(&mut bench, "192.0.2.10");
     assert_eq!(bench.request_to(Method::Invite).0, pbx());
+    told(&mut bench);
     bench.pass(secs(32));
     let event = bench.event();
     let text = &cause_of(&event).text;
@@ -157,6 +170,7 @@ fn a_server_without_tcp_gets_it_over_udp_at_once() {
     let (hop, second) = bench.request_to(Method::Invite);
     assert_eq!(hop, pbx());
     same_call(&first, &second);
+    told(&mut bench);
     bench.no_event();
     bench.reply_with(&second, 200, picked_up);
     assert!(matches!(bench.event(), Event::Answered { .. }));
@@ -182,6 +196,7 @@ fn a_firewall_that_swallows_tcp_costs_four_seconds() {
     let (hop, second) = bench.request_to(Method::Invite);
     assert_eq!(hop, pbx());
     same_call(&first, &second);
+    told(&mut bench);
     // The first arrives after all.
     bench.receive(&over_tcp(), &Message::Response(answer(&first, 180, "a")));
     assert_eq!(bench.request_to(Method::Cancel).0, over_tcp());
@@ -195,6 +210,7 @@ fn silence_on_both_ends_in_time() {
     let mut bench = Bench::new();
     large(&mut bench, "192.0.2.10");
     bench.pass(ms(31_999));
+    told(&mut bench);
     bench.no_event();
     bench.pass(ms(1));
     assert!(matches!(bench.event(), Event::Refused { .. }));

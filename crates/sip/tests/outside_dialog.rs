@@ -45,6 +45,19 @@ fn a_call_for_a_registration_that_leaves_is_480() {
     bench.no_event();
 }
 
+#[test]
+fn a_registration_that_leaves_does_not_hide_a_new_one_of_the_same_user() {
+    let mut bench = Bench::new();
+    let (id, _) = bench.registered();
+    bench.act(|ua, now| ua.unregister(id, now));
+    bench.request(Method::Register);
+    bench.registered();
+    let invite = bench.invite_of_peer(Uri::parse("sip:10005@192.0.2.1").unwrap());
+    bench.pbx_sends(&invite);
+    bench.response(100);
+    assert!(matches!(bench.event(), Event::Incoming { .. }));
+}
+
 /// 8.2.2.2: the same INVITE by two ways of a forking proxy.
 #[test]
 fn a_merged_request_is_482() {

@@ -128,6 +128,7 @@ impl Walk {
                 }
                 Event::Refused { id, .. } | Event::Ended { id, .. } => (id, true),
                 Event::Located { id, .. }
+                | Event::LargeDatagram { id, .. }
                 | Event::Trying { id }
                 | Event::Progress { id, .. }
                 | Event::Answered { id, .. }

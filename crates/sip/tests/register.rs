@@ -1,4 +1,4 @@
-//! REGISTER, its refresh, its end (RFC 3261 section 10; behaviour 36).
+//! REGISTER, its refresh, its end (RFC 3261 section 10; b36).
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 

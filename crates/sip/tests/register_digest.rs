@@ -1,4 +1,4 @@
-//! REGISTER and digest: 401, 407, stale nonces, wrong passwords (behaviour 35; RFC 8760).
+//! REGISTER and digest: 401, 407, stale nonces, wrong passwords (b35; RFC 8760).
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 

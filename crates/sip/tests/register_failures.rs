@@ -1,4 +1,4 @@
-//! Registration that fails: at once with a cause, later with tries (behaviour 36, F2).
+//! Registration that fails: at once with a cause, later with tries (b36, F2).
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 

@@ -1,4 +1,4 @@
-//! Several addresses of one server, and addresses that may not be called (RFC 3263 section 4.3; trust: A9).
+//! Several addresses of one server, and addresses that may not be called (RFC 3263 section 4.3; t-A9).
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 
@@ -195,7 +195,7 @@ fn a_registrar_with_several_addresses_takes_no_longer_than_one() {
     bench.over();
 }
 
-/// Not one packet leaves for these, whether named or looked up (trust: A9).
+/// Not one packet leaves for these, whether named or looked up (t-A9).
 #[test]
 fn forbidden_addresses_get_not_one_packet() {
     let literal = [

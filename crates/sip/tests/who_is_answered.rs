@@ -1,4 +1,4 @@
-//! Who gets an answer (trust: A6): matching dialogs and transactions, Contact tokens, next hops, listed sources.
+//! Who gets an answer (t-A6): matching dialogs and transactions, Contact tokens, next hops, listed sources.
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 
@@ -178,7 +178,7 @@ fn a_call_in_progress_takes_its_ack_and_cancel_from_anywhere() {
     bench.response(487);
 }
 
-/// trust: A5. Even a source with an answer cannot make the table grow without end.
+/// t-A5. Even a source with an answer cannot make the table grow without end.
 #[test]
 fn a_flood_of_transactions_is_bounded() {
     let mut bench = Bench::new();

@@ -507,11 +507,21 @@ impl Leg {
         wanted: &[Option<Vec<NegotiatedFormat>>],
         extensions: &[(u8, &'static str)],
     ) -> String {
+        // RFC 8285 section 6: an answer has no extension that its m-line was not offered.
+        let offered: Vec<Vec<(u8, &'static str)>> = remote
+            .media
+            .iter()
+            .map(|theirs| {
+                let known = |(id, uri): &&(u8, &'static str)| theirs.extension(uri) == Some(*id);
+                extensions.iter().filter(known).copied().collect()
+            })
+            .collect();
         let local = remote
             .media
             .iter()
             .zip(wanted)
-            .map(|(theirs, formats)| {
+            .zip(&offered)
+            .map(|((theirs, formats), extensions)| {
                 let line = formats
                     .as_ref()
                     .and_then(|_| self.lines.iter().find(|l| Some(l.kind) == theirs.kind));

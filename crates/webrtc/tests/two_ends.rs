@@ -99,6 +99,41 @@ fn the_answer_has_the_plans_order_and_one_telephone_event() {
     }
 }
 
+/// Firefox ESR 140 offers transport-wide congestion control for video alone, and refuses an answer that has it for audio.
+#[test]
+fn each_m_line_has_only_the_extensions_that_it_was_offered() {
+    const TRANSPORT_CC: &str = "transport-wide-cc";
+    let now = Instant::now();
+    let mut browser = Browser::new(now);
+    let offer = browser.offer(&[
+        (StrKind::Audio, StrDirection::SendRecv),
+        (StrKind::Video, StrDirection::SendRecv),
+    ]);
+    let (audio, video) = offer.split_at(offer.find("m=video").unwrap());
+    assert!(audio.contains(TRANSPORT_CC) && video.contains(TRANSPORT_CC));
+    let without: String = audio
+        .split_inclusive("\r\n")
+        .filter(|line| !line.contains(TRANSPORT_CC))
+        .collect();
+    let plan = plan(vec![
+        media_plan(
+            MediaKind::Audio,
+            true,
+            vec![format(0, Encoding::Pcmu, 8_000, 1)],
+        ),
+        media_plan(
+            MediaKind::Video,
+            true,
+            vec![format(96, Encoding::Vp8, 90_000, 1)],
+        ),
+    ]);
+    let (_, answer) = Leg::answer(&config(), &format!("{without}{video}"), &plan, now).unwrap();
+    let (audio, video) = answer.split_at(answer.find("m=video").unwrap());
+    assert!(!audio.contains(TRANSPORT_CC), "{audio}");
+    assert!(video.contains(TRANSPORT_CC), "{video}");
+    assert!(audio.contains("sdes:mid") && video.contains("sdes:mid"));
+}
+
 #[test]
 fn media_flows_both_ways_when_the_browser_offers() {
     let mut world = video_call();

@@ -212,7 +212,7 @@ impl Line {
 
     /// Who holds the calls, as the page was told: (the page, the other side).
     fn hold_states(&self) -> Result<Vec<(Value, Value)>> {
-        let said = self.page.all_said("holdState")?;
+        let said = self.page.said_so_far("holdState")?;
         let states = said
             .iter()
             .map(|state| (state["local"].clone(), state["remote"].clone()));
@@ -441,10 +441,7 @@ fn digits_by_info_both_ways() {
             line.phone.press(talk.call, key, true)?;
             line.request("ours", "INFO", 200)?;
         }
-        wait::until_true("four digits at the page", SOON, || {
-            Ok(line.page.all_said("digit")?.len() >= 4)
-        })?;
-        let digits = line.page.all_said("digit")?;
+        let digits = line.page.all_said("digit", 4)?;
         let digit = |key: &str| json!({ "callId": talk.id, "digit": key, "how": "info" });
         ensure!(
             digits == ["5", "#", "*", "D"].map(digit),

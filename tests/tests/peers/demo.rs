@@ -104,6 +104,40 @@ fn echo_gives_back_ones_own_voice_and_picture() {
 }
 
 #[test]
+fn on_hold_nothing_comes_back_until_the_call_is_resumed() {
+    case(|folder| {
+        let mut demo = Demo::up(folder, &[])?;
+        demo.page.call("echo")?;
+        demo.page.call_status("ESTABLISHED", SOON)?;
+        demo.page.listen(3.0)?;
+        demo.page.click("#holdBtn")?;
+        demo.page.call_status("HOLD", SOON)?;
+        let held = demo.page.now()?;
+        demo.page.listen(2.0)?;
+        demo.page.click("#holdBtn")?;
+        demo.page.call_status("ESTABLISHED", SOON)?;
+        let resumed = demo.page.now()?;
+        demo.page.listen(3.5)?;
+        let frames = demo.page.watch(resumed, 20, SOON)?;
+        ensure!(
+            frames.iter().filter(|frame| frame.change > 0.2).count() >= 10,
+            "the picture stands still after hold"
+        );
+        demo.page.hang_up()?;
+        demo.page.call_status("FINISH", SOON)?;
+        let heard = demo.page.heard()?;
+        let silence = audio::longest_silence(&heard.part(held, resumed)).seconds();
+        ensure!(silence > 1.2, "{silence:.2} s of silence on hold");
+        let absent = Tone {
+            hertz: demo.tone.hertz + 500.0,
+        };
+        let after = heard.part(resumed, heard.seconds());
+        audio::check_heard(&after, demo.tone, absent).map_err(Error::msg)?;
+        demo.page.check_no_problems()
+    });
+}
+
+#[test]
 fn the_greeting_is_heard_from_its_first_syllable() {
     case(|folder| {
         let mut demo = Demo::up(folder, &[])?;

@@ -157,9 +157,10 @@ fn a_peer_that_says_100_and_no_more_is_cancelled() {
     let end = (
         "FAILED",
         Some(408),
-        "took the call but did not connect it within 6.4 s",
+        "took the call but nobody rang within 2 s",
     );
-    called(Script::waits("uas/only_100"), &[], wait, end);
+    let settings = [("sip_trying_timeout", "2")];
+    called(Script::waits("uas/only_100"), &settings, wait, end);
 }
 
 #[test]

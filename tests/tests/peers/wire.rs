@@ -223,10 +223,10 @@ fn early_media_and_a_caller_who_gives_up() {
 }
 
 #[test]
-fn a_hold_that_is_refused() {
+fn a_hold_of_the_peer() {
     case(|folder| {
         let mut call = Scripted::up(folder, "asks_in_dialog")?;
         call.page.call_status("FINISH", Duration::from_secs(30))?;
-        call.check("SIP/2.0 488")
+        call.check("UPDATE")
     });
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::control::{Control, ToPage};
 
-/// Frames that may wait for a slow page before its socket is closed with 1013 (A15).
+/// Frames that may wait for a slow page before its socket is closed with 1013 (t-A15).
 const OUT_QUEUE: usize = 256;
 /// A frame must leave within this.
 const READS_WITHIN: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ pub(super) async fn pump(mut stream: WebSocket, socket: SocketId, peer: IpAddr, 
             },
             message = from_hub.recv() => match message {
                 Some(ToPage::Frame(text)) => {
-                    // A page that does not read is gone (A15).
+                    // A page that does not read is gone (t-A15).
                     let sent = timeout(READS_WITHIN, stream.send(Message::Text(text.into())));
                     if !matches!(sent.await, Ok(Ok(()))) {
                         break;

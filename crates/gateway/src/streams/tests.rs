@@ -203,7 +203,7 @@ async fn the_end_is_told_and_the_next_message_makes_a_new_connection() {
     read_until(&mut stream, &message("2")).await;
 }
 
-/// Trust: A13.
+/// t-A13.
 #[tokio::test]
 async fn who_says_nothing_whole_is_closed() {
     let short = Duration::from_millis(100);

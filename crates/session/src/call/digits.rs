@@ -136,8 +136,9 @@ impl Call {
     }
 
     fn tell_digit(&self, digit: char, out: &mut Vec<Effect>) {
+        // A peer that has answered may send digits before the page's media is there.
         let live = self.live.and_then(|live| self.legs.get(&live));
-        let Some(leg) = live.filter(|_| self.state == State::Established) else {
+        let Some(leg) = live.filter(|_| self.state != State::Ending) else {
             return;
         };
         let digit = Digit {

@@ -192,6 +192,9 @@ impl Call {
                 self.page_sends_digits(leg, kind, &digits, out);
             }
             CallInput::SessionGone { session } => self.session_gone(session, rules, out),
+            CallInput::Sip(sip::Event::LargeDatagram { bytes, .. }) => {
+                self.note(What::LargeDatagram { bytes }, out);
+            }
             CallInput::Alarm(CallAlarm::MediaOwes) if self.state == State::Established => {
                 self.end_takeovers(out);
             }

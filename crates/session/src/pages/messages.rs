@@ -12,10 +12,6 @@ use crate::cause;
 use crate::hub::Hub;
 use crate::ids::SessionId;
 
-/// RFC 3428 §8: "the size of MESSAGE requests outside of a media session MUST NOT exceed 1300 bytes".
-/// We count the body; what the SIP server adds on the way is not ours to know.
-const MAX_BODY_BYTES: usize = 1300;
-
 impl Hub {
     /// `sipMessage` of a page: a MESSAGE, or the reason why there is none.
     pub(super) fn send_message(
@@ -32,12 +28,6 @@ impl Hub {
             .and_then(|account| {
                 let to = sip::callee_uri(&message.to, &account.domain);
                 Ok((to.map_err(|error| error.to_string())?, account))
-            })
-            .and_then(|found| match message.body.len() {
-                0..=MAX_BODY_BYTES => Ok(found),
-                bytes => Err(format!(
-                    "The message has {bytes} bytes; SIP carries at most {MAX_BODY_BYTES}."
-                )),
             });
         match sendable {
             Err(text) => {

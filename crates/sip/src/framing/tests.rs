@@ -40,7 +40,7 @@ fn keep_alives_are_counted_between_messages_only() {
 }
 
 /// RFC 3261 §20.14: on streams Content-Length is mandatory. Two values, a sign or a wrap are answered and end the
-/// connection (trust A19).
+/// connection (t-A19).
 #[test]
 fn a_length_that_cannot_be_trusted_ends_the_connection() {
     for length in [

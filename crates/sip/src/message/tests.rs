@@ -153,7 +153,7 @@ fn a_response_is_not_refused_for_a_strange_contact() {
     assert_eq!(response.headers.expires(), None);
 }
 
-/// Trust A8, A19: one reading of every line.
+/// t-A8, t-A19: one reading of every line.
 #[test]
 fn line_ends_and_control_characters() {
     for line in [

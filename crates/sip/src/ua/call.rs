@@ -107,6 +107,8 @@ pub(crate) struct Outgoing {
     pub(crate) current: Option<TransactionId>,
     pub(crate) auth: Auth,
     pub(crate) trying_told: bool,
+    /// The owner knows that an INVITE is large for a datagram.
+    pub(crate) size_told: bool,
     /// Why the latest target failed.
     pub(crate) last_failure: Option<Cause>,
 }

@@ -231,7 +231,8 @@ impl Ua {
                 headers.push((HeaderName::Reason, reason.to_string()));
             }
             if status == 488 {
-                // 21.4.26: "The response MAY contain a body ... A 488 ... including a Warning header field value".
+                // 13.3.1.3: "Such a response SHOULD include a Warning header field value explaining why the offer was
+                // rejected."
                 let agent = &self.config.user_agent;
                 let warning = Warning::new(Warning::MISCELLANEOUS, agent, cause.text.clone());
                 headers.push((HeaderName::Warning, warning.to_string()));
@@ -257,8 +258,8 @@ impl Ua {
         };
         let peer = call.peer.clone();
         let (status, text) = if call.incoming().is_some_and(|incoming| incoming.expires) {
-            // 13.3.1: "If the timer fires before the UAS has generated a final response ... a 487 (Request Terminated)
-            // response" is sent.
+            // 13.3.1: "If the invitation expires before the UAS has generated a final response, a 487 (Request Terminated)
+            // response SHOULD be generated."
             (
                 487,
                 format!("{peer} did not want to wait any longer (Expires)."),

@@ -109,6 +109,7 @@ impl Ua {
                 current: None,
                 auth: Auth::default(),
                 trying_told: false,
+                size_told: false,
                 last_failure: None,
             })),
         };
@@ -252,6 +253,7 @@ impl Ua {
             out.attempts.insert(transaction, attempt);
             out.current = Some(transaction);
         }
+        self.tell_size(id);
         self.limit_silence(id, now);
     }
 

@@ -39,6 +39,13 @@ pub enum Event {
         /// Where its INVITE will go first: its address family is that of the media.
         hop: Hop,
     },
+    /// An INVITE above 1300 bytes went over UDP, where some networks lose it (RFC 3261 section 18.1.1); once for a call.
+    LargeDatagram {
+        /// Which call.
+        id: InviteId,
+        /// Size of the INVITE.
+        bytes: usize,
+    },
     /// Somebody has taken the INVITE (100).
     Trying {
         /// Which call.

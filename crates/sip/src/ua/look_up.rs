@@ -118,7 +118,7 @@ impl Ua {
                     format!("The address of the SIP server {target} could not be found: {error}.");
                 fail(503, Side::Gateway, text)
             })?;
-        // The policy holds for addresses, after every look-up (trust: A9).
+        // The policy holds for addresses, after every look-up (t-A9).
         let allowed: Vec<Hop> = all
             .into_iter()
             .filter(|hop| self.config.targets.allows(hop.addr))

@@ -26,6 +26,10 @@ use crate::message::{Headers, Method, Request, Response};
 use crate::resolve::Hop;
 use crate::uri::Uri;
 
+/// RFC 3428 section 8: "the size of MESSAGE requests outside of a media session MUST NOT exceed 1300 bytes, unless the UAC
+/// has positive knowledge that the message will not traverse a congestion-unsafe link at any hop".
+const LARGEST: usize = 1300;
+
 /// A MESSAGE of ours that has no final answer.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnMessage {
@@ -43,8 +47,8 @@ pub(crate) struct OwnMessage {
 }
 
 impl Ua {
-    /// Sends a MESSAGE outside every dialog. [`Event::MessageSent`] follows. A body of more than 1300 bytes is the caller's
-    /// to refuse: RFC 3428 section 8 forbids it over UDP.
+    /// Sends a MESSAGE outside every dialog. [`Event::MessageSent`] follows, with a cause if the request would have more
+    /// than 1300 bytes.
     pub fn message(
         &mut self,
         account: Account,
@@ -157,12 +161,23 @@ impl Ua {
             .authorize(&message.auth, &mut request, &hop, &mut self.rng);
         // All targets together may take as long as one alone.
         let patience = life / u32::try_from(message.credentials.hops.len().max(1)).unwrap_or(1);
-        if self
-            .start_client(request, &hop, User::Message(id), patience, now)
-            .is_none()
-        {
-            self.message_to_next(id, now);
+        let Some(via) = self.via(&hop) else {
+            return self.message_to_next(id, now);
+        };
+        let user_agent = &self.config.user_agent;
+        let own_lines = format!("Via: {via}\r\nUser-Agent: {user_agent}\r\n");
+        let bytes = request.to_bytes().len() + own_lines.len();
+        if bytes > LARGEST {
+            let text = format!(
+                "The message is too long: the SIP request would have {bytes} bytes, and at most {LARGEST} are sent."
+            );
+            let cause = Cause {
+                sip_code: None,
+                ..Cause::new(513, Stage::Input, Side::Browser, text)
+            };
+            return self.message_done(id, Err(cause));
         }
+        self.start_client_with(via, request, &hop, User::Message(id), patience, now);
     }
 
     pub(crate) fn message_answered(&mut self, id: MessageId, response: &Response, now: Instant) {

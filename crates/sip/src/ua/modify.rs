@@ -382,8 +382,8 @@ impl Ua {
         if theirs {
             return self.refuse_offer(transaction, 500, now);
         }
-        // Also the offer in a 2xx of ours whose ACK is not here: RFC 5407 section 3.1.5 answers 491 there, and takes a
-        // re-INVITE that overtakes the ACK of a completed exchange.
+        // Also the offer in a 2xx of ours whose ACK is not here: RFC 5407 section 3.1.5 answers 491 there, while section
+        // 3.1.4 takes a re-INVITE that overtakes the ACK of a completed exchange.
         if ours {
             return self.refuse_offer(transaction, 491, now);
         }

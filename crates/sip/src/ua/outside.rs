@@ -54,7 +54,8 @@ impl Ua {
 
     /// Whom a request outside every dialog is for. A token names the registration. The server of an account, or a listed
     /// source, may also name its user; a server that some page registered at elsewhere may not, for it would ring another
-    /// server's account. Where two accounts have the same user, the domain in To decides.
+    /// server's account. Where two accounts have the same user, one that stays goes before one that leaves, and then the
+    /// domain in To decides.
     fn registration_for(&self, from: &Hop, request: &Request) -> Option<RegistrationId> {
         if let Some(id) = self.registration_called(request) {
             return Some(id);
@@ -69,11 +70,11 @@ impl Ua {
             let calls_own = r.hops.iter().any(|hop| hop.addr.ip() == from.addr.ip());
             r.account.user.as_str() == user && (calls_own || self.is_listed(from))
         };
-        let mut candidates = self.registrations.iter().filter(|(_, r)| named(r));
-        let of_domain = candidates
-            .clone()
-            .find(|(_, r)| r.account.domain.eq_ignore_ascii_case(&domain));
-        of_domain.or_else(|| candidates.next()).map(|(id, _)| *id)
+        let candidates = self.registrations.iter().filter(|(_, r)| named(r));
+        let of_domain = |r: &Registration| r.account.domain.eq_ignore_ascii_case(&domain);
+        candidates
+            .min_by_key(|(_, r)| (r.leaving, !of_domain(r)))
+            .map(|(id, _)| *id)
     }
 
     /// OPTIONS outside every dialog asks whether a call would be taken (11.2): without a free media port it would not.

@@ -82,9 +82,9 @@ impl Ua {
         else {
             return Reception::Taken;
         };
-        // Section 4: "the UAC MUST maintain a sequence number that indicates the most recently received in-order reliable
-        // provisional response for the initial request. ... If the RSeq in the response is not one higher than that
-        // sequence number, it MUST NOT be acknowledged with a PRACK, and MUST NOT be processed further by the UAC."
+        // Section 4: "if the UAC receives another reliable provisional response to the same request, and its RSeq value is
+        // not one higher than the value of the sequence number, that response MUST NOT be acknowledged with a PRACK, and
+        // MUST NOT be processed further by the UAC." The numbers are those of one early dialog (erratum 4604).
         if usage
             .reliable
             .last
@@ -173,9 +173,10 @@ impl Ua {
         self.schedule.set(owner, Alarm::NoPrack, now + life);
     }
 
-    /// Whether a 2xx has to wait for a PRACK; then it is kept until that comes. Section 3: "If the UAS ... sends a 2xx ...
-    /// it MUST NOT ... if there are unacknowledged reliable provisional responses which contained a session
-    /// description".
+    /// Whether a 2xx has to wait for a PRACK; then it is kept until that comes. Section 3: "The UAS MAY send a final response
+    /// to the initial request before having received PRACKs for all unacknowledged reliable provisional responses, unless
+    /// the final response is 2xx and any of the unacknowledged reliable provisional responses contained a session
+    /// description. In that case, it MUST NOT send a final response until those provisional responses are acknowledged."
     pub(crate) fn accept_waits_for_prack(
         &mut self,
         id: InviteId,

@@ -9,7 +9,7 @@ use crate::message::{self, Message, Method, Request};
 use crate::resolve::Hop;
 
 impl Ua {
-    /// Order (trust: A6): parse and sanity, trust, answer.
+    /// Order (t-A6): parse and sanity, trust, answer.
     pub(crate) fn received(&mut self, from: &Hop, bytes: &[u8], now: Instant) {
         match message::parse(bytes) {
             Ok(Message::Response(response)) => self.response_received(&response, now),

@@ -35,7 +35,7 @@ const EXPIRES: u32 = 300;
 /// The longest life that a registrar may demand (423), in seconds: a day.
 const MAX_EXPIRES: u32 = 86_400;
 
-/// The longest wait before another try while an outage is young (behaviour 36: back within 10 s).
+/// The longest wait before another try while an outage is young (b36: back within 10 s).
 const SOON: Duration = Duration::from_secs(8);
 
 /// The same when the outage has lasted.

@@ -16,7 +16,7 @@ use crate::transaction::timer::Timer;
 use crate::transaction::{Action, ServerMachine};
 use crate::uri::Host;
 
-/// More open server transactions than this are not taken on: a flood must not become memory (trust: A5; some 4 kB each).
+/// More open server transactions than this are not taken on: a flood must not become memory (t-A5; some 4 kB each).
 /// Over UDP one lives 32 s, so this is 300 requests a second for ever. A peer that is turned away repeats its request.
 const MAX_SERVERS: usize = 10_000;
 

@@ -17,7 +17,7 @@ use crate::cause::{Cause, Side, Stage};
 use crate::header::{HeaderName, MinSe, Refresher, SessionExpires};
 use crate::message::{Headers, Method, Request, Response};
 
-/// Section 4: Min-SE "MUST NOT be less than 90 seconds".
+/// Section 5: Min-SE is never less than 90 seconds.
 const SHORTEST_S: u32 = 90;
 
 /// A peer that asks for more than a day is not obeyed.
@@ -188,8 +188,7 @@ impl Ua {
         };
         let mut headers = vec![(HeaderName::SessionExpires, agreed.to_string())];
         if !we_refresh {
-            // Section 9: "If the refresher parameter in the Session-Expires header field in the 2xx response has a value
-            // of 'uac', the UAS MUST place a Require header field into the response with the value 'timer'."
+            // Section 9: where the peer is the refresher, the 2xx requires `timer`.
             headers.push((HeaderName::Require, "timer".to_owned()));
         }
         headers
@@ -228,15 +227,15 @@ impl Ua {
             return;
         }
         let interval = Duration::from_secs(u64::from(timer.interval_s));
-        // Section 10: "the UA SHOULD send a BYE ... slightly before the session expiration": the smaller of 32 seconds and
-        // one third of the session interval before it.
+        // Section 10: BYE is sent slightly before the session expires, by the smaller of 32 seconds and one third of the
+        // session interval.
         let early = Duration::from_secs(32).min(interval / 3);
         let expires_at = now + interval.saturating_sub(early);
         timer.expires_at = Some(expires_at);
         let refreshes = timer.we_refresh;
         self.schedule.set(owner, Alarm::SessionExpires, expires_at);
         if refreshes {
-            // Section 7.2: "it is RECOMMENDED that the refresh be sent once half the session interval has elapsed."
+            // Section 10 recommends half of the session interval.
             self.schedule
                 .set(owner, Alarm::SessionRefresh, now + interval / 2);
         }
@@ -287,7 +286,7 @@ impl Ua {
                 }
                 self.refresh_session(id, now);
             }
-            // Section 10: "if the session refresh request ... receives a 408 or 481 response ... the UA SHOULD send a BYE".
+            // Section 10: of all answers to a refresh only 408 and 481 end the call.
             408 | 481 => {
                 let cause = self.refused_in_dialog(id, &Method::Update, response);
                 self.dialog_lost(id, remote_tag, cause, now);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Ua;
 use super::call::{Call, Direction};
+use super::events::Event;
 use super::types::InviteId;
 use crate::resolve::{Hop, Transport};
 
@@ -75,24 +76,37 @@ impl Ua {
         }
     }
 
+    /// The size in bytes of the current INVITE, if it went in a datagram and is large for one.
+    fn large_datagram(&self, id: InviteId) -> Option<usize> {
+        let Direction::Out(out) = &self.calls.get(&id)?.side else {
+            return None;
+        };
+        let attempt = out.attempts.get(&out.current?)?;
+        let bytes = attempt.invite.to_bytes().len();
+        (attempt.hop.transport == Transport::Udp && bytes > LARGE).then_some(bytes)
+    }
+
+    /// Tells the owner once that the INVITE of a call may be lost for its size.
+    pub(crate) fn tell_size(&mut self, id: InviteId) {
+        let Some(bytes) = self.large_datagram(id) else {
+            return;
+        };
+        if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing)
+            && !std::mem::replace(&mut out.size_told, true)
+        {
+            self.event(Event::LargeDatagram { id, bytes });
+        }
+    }
+
     /// A sentence for the cause of a call that was not answered, if its INVITE may have been lost for its size; else an
     /// empty text.
     pub(crate) fn size_warning(&self, id: InviteId) -> String {
-        let Some(call) = self.calls.get(&id) else {
-            return String::new();
-        };
-        let bytes = match &call.side {
-            Direction::Out(out) => out.current.and_then(|current| out.attempts.get(&current)),
-            Direction::In(_) => None,
-        };
-        let bytes = bytes.filter(|attempt| attempt.hop.transport == Transport::Udp);
-        let bytes = bytes.map_or(0, |attempt| attempt.invite.to_bytes().len());
-        if bytes <= LARGE {
-            return String::new();
+        match self.large_datagram(id) {
+            Some(bytes) => format!(
+                " The INVITE has {bytes} bytes; some networks lose UDP messages of that size, SIP over TCP helps."
+            ),
+            None => String::new(),
         }
-        format!(
-            " The INVITE has {bytes} bytes; some networks lose UDP messages of that size, SIP over TCP helps."
-        )
     }
 }
 

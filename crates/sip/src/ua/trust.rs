@@ -1,4 +1,4 @@
-//! Who is answered (trust: A6). A request that matches no dialog or transaction is answered when it names the random
+//! Who is answered (t-A6). A request that matches no dialog or transaction is answered when it names the random
 //! Contact token of a live registration, or comes from a resolved next hop of one, or from a listed source. Anything
 //! else gets no answer at all: a scanner learns nothing, not even that somebody is here.
 

@@ -1,4 +1,4 @@
-//! What a person types or pastes into the callee field, as a URI (requirement A7, trust A8).
+//! What a person types or pastes into the callee field, as a URI (requirement A7, t-A8).
 use super::user::first_illegal;
 use super::{SipUser, Uri};
 use crate::error::{FieldError, FieldProblem};

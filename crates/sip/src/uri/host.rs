@@ -23,7 +23,7 @@ impl Host {
 
     /// Reads `hostname`, `192.0.2.1` or `[2001:db8::1]`. A name whose last label is a number, decimal or
     /// hexadecimal, is refused: resolvers disagree on `2130706433` and `0x7f.1`, and an address must be recognizable
-    /// as one (trust A9). `_` is allowed, because container networks use it.
+    /// as one (t-A9). `_` is allowed, because container networks use it.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let wrong = || Error::malformed("a host name or address is expected", 1);
         if let Some(inner) = text.strip_prefix('[') {

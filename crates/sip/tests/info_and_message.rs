@@ -1,0 +1,222 @@
+//! INFO in a call (RFC 6086), MESSAGE in and out of one (RFC 3428), mailboxes (RFC 3842), OPTIONS (RFC 3261 section 11).
+#![allow(missing_docs, clippy::unwrap_used)]
+mod bench;
+
+use bench::*;
+use bytes::Bytes;
+use sip::{Event, HeaderName, Method, Ua};
+
+#[test]
+fn info_both_ways() {
+    let mut bench = Bench::new();
+    let (id, invite, _) = bench.established();
+    let body = Bytes::from_static(b"Signal=5\r\nDuration=250\r\n");
+    bench.act(|ua, now| ua.info(id, "application/dtmf-relay", body.clone(), now));
+    let info = bench.request(Method::Info);
+    assert_eq!(info.body, body);
+    assert_eq!(
+        info.headers.get(&HeaderName::ContentType),
+        Some("application/dtmf-relay")
+    );
+    bench.reply(&info, 200);
+    assert_eq!(bench.event(), Event::InfoDone { id, result: Ok(()) });
+    bench.act(|ua, now| ua.info(id, "application/dtmf", body.clone(), now));
+    let info = bench.request(Method::Info);
+    bench.reply(&info, 415);
+    let Event::InfoDone {
+        result: Err(cause), ..
+    } = bench.event()
+    else {
+        panic!("a refusal expected")
+    };
+    assert_eq!(cause.sip_code, Some(415));
+
+    let mut theirs = bench.peer_request(&invite, Method::Info, 1, "peer");
+    theirs
+        .headers
+        .push(HeaderName::ContentType, "Application/DTMF-Relay; x=y");
+    theirs.body = body.clone();
+    bench.pbx_sends(&theirs);
+    let Event::Info {
+        request,
+        content_type,
+        ..
+    } = bench.event()
+    else {
+        panic!("an INFO expected")
+    };
+    assert_eq!(content_type, "application/dtmf-relay");
+    bench.act(|ua, now| ua.respond(request, 200, &[], Bytes::new(), now));
+    bench.response(200);
+}
+
+#[test]
+fn info_without_a_call_that_is_up_fails_at_once() {
+    let mut bench = Bench::new();
+    let id = bench.call("192.0.2.10");
+    bench.request(Method::Invite);
+    bench.act(|ua, now| ua.info(id, "application/dtmf", Bytes::from_static(b"5"), now));
+    assert!(matches!(
+        bench.event(),
+        Event::InfoDone { result: Err(_), .. }
+    ));
+}
+
+#[test]
+fn a_message_is_sent_challenged_and_taken() {
+    let mut bench = Bench::new();
+    let to = Ua::callee_uri("10006", "example.com").unwrap();
+    let text = Bytes::from_static(b"Hello");
+    let id = bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+    let message = bench.request(Method::Message);
+    assert_eq!(message.uri.to_string(), "sip:10006@example.com");
+    assert!(
+        !message.headers.has(&HeaderName::Contact),
+        "RFC 3428 section 4"
+    );
+    bench.reply_with(&message, 407, |r| challenge(r, "n1", false));
+    let message = bench.request(Method::Message);
+    assert_eq!(credentials(&message).nonce, "n1");
+    assert_eq!(message.body.as_ref(), b"Hello");
+    bench.reply(&message, 202);
+    assert_eq!(bench.event(), Event::MessageSent { id, result: Ok(()) });
+    bench.over();
+}
+
+#[test]
+fn a_message_that_is_refused_or_unanswered_says_why() {
+    for status in [Some(404), None] {
+        let mut bench = Bench::new();
+        let to = Ua::callee_uri("10006", "example.com").unwrap();
+        let text = Bytes::from_static(b"Hello");
+        bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+        let message = bench.request(Method::Message);
+        match status {
+            Some(status) => bench.reply(&message, status),
+            None => bench.pass(secs(32)),
+        }
+        bench.ignore_sent();
+        let Event::MessageSent {
+            result: Err(cause), ..
+        } = bench.event()
+        else {
+            panic!("a refusal expected")
+        };
+        assert_eq!(cause.sip_code, Some(status.unwrap_or(408)));
+        bench.over();
+    }
+}
+
+#[test]
+fn messages_and_mailboxes_reach_the_owner_of_the_registration() {
+    let mut bench = Bench::new();
+    let (registration, contact) = bench.registered();
+    let mut message = bench.fresh_request(Method::Message, contact.clone());
+    message.headers.push(HeaderName::ContentType, "text/plain");
+    message.body = Bytes::from_static(b"Hi");
+    bench.pbx_sends(&message);
+    let Event::Message {
+        request,
+        registration: of,
+        from,
+        body,
+        call,
+        ..
+    } = bench.event()
+    else {
+        panic!("a message expected")
+    };
+    assert_eq!((of, call), (Some(registration), None));
+    assert_eq!((from.user.as_str(), body.as_ref()), ("20001", &b"Hi"[..]));
+    bench.act(|ua, now| ua.respond(request, 480, &[], Bytes::new(), now));
+    bench.response(480);
+
+    let mut notify = bench.fresh_request(Method::Notify, contact.clone());
+    notify.headers.push(HeaderName::Event, "message-summary");
+    notify.headers.push(
+        HeaderName::ContentType,
+        "application/simple-message-summary",
+    );
+    notify.body = Bytes::from_static(b"Messages-Waiting: yes\r\n");
+    bench.pbx_sends(&notify);
+    let Event::MessageSummary { request, .. } = bench.event() else {
+        panic!("a mailbox expected")
+    };
+    bench.act(|ua, now| ua.respond(request, 200, &[], Bytes::new(), now));
+    bench.response(200);
+
+    let mut notify = bench.fresh_request(Method::Notify, contact);
+    notify.headers.push(HeaderName::Event, "presence");
+    bench.pbx_sends(&notify);
+    let refused = bench.response(489);
+    assert!(refused.headers.has(&HeaderName::AllowEvents));
+    bench.no_event();
+}
+
+#[test]
+fn options_say_whether_a_call_would_be_taken() {
+    let mut bench = Bench::new();
+    let (_, contact) = bench.registered();
+    for (free, status) in [(true, 200), (false, 503), (true, 200)] {
+        bench.ua.set_ports_free(free);
+        let options = bench.fresh_request(Method::Options, contact.clone());
+        bench.pbx_sends(&options);
+        let answer = bench.response(status);
+        assert_eq!(answer.headers.retry_after().is_some(), !free);
+    }
+}
+
+/// One user at two domains: the domain in To decides whose phone rings.
+#[test]
+fn the_domain_in_to_decides_between_two_accounts_of_one_user() {
+    let mut bench = Bench::new();
+    let mut ids = Vec::new();
+    for domain in ["one.example", "two.example"] {
+        let mut account = account("192.0.2.10");
+        account.domain = domain.into();
+        ids.push(bench.act(|ua, now| ua.register(account, now)));
+        let register = bench.request(Method::Register);
+        bench.reply_with(&register, 200, |ok| bind(ok, &register, 300));
+        bench.event();
+    }
+    for (domain, expected) in [("two.example", ids[1]), ("one.example", ids[0])] {
+        let uri = sip::Uri::parse("sip:10005@192.0.2.1:5080").unwrap();
+        let mut invite = bench.invite_of_peer(uri);
+        invite
+            .headers
+            .set(HeaderName::To, format!("<sip:10005@{domain}>"));
+        bench.pbx_sends(&invite);
+        bench.response(100);
+        let Event::Incoming { registration, .. } = bench.event() else {
+            panic!("an incoming call expected")
+        };
+        assert_eq!(registration, Some(expected));
+    }
+}
+
+/// Each Contact that we register is a user agent of its own (RFC 3261 section 8.2.2.2): one INVITE that a proxy forks to
+/// two of them rings at both.
+#[test]
+fn an_invite_forked_to_two_of_our_contacts_rings_at_both() {
+    let mut bench = Bench::new();
+    let (_, first) = bench.registered();
+    let mut other = account("192.0.2.10");
+    other.user = sip::SipUser::parse("10006").unwrap();
+    bench.act(|ua, now| ua.register(other, now));
+    let register = bench.request(Method::Register);
+    let second = uri_of(&register.headers);
+    bench.reply_with(&register, 200, |ok| bind(ok, &register, 300));
+    bench.event();
+    let stale = sip::Uri::parse("sip:gone@192.0.2.1:5080").unwrap();
+    let invite = bench.invite_of_peer(first.clone());
+    for (branch, uri, status) in [("a", stale, 404), ("b", first, 100), ("c", second, 100)] {
+        let mut fork = invite.clone();
+        fork.uri = uri;
+        let via = format!("SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK{branch};rport");
+        fork.headers.set(HeaderName::Via, via);
+        bench.pbx_sends(&fork);
+        bench.response(status);
+        let rings = matches!(bench.events.pop_front(), Some(Event::Incoming { .. }));
+        assert_eq!(rings, status == 100);
+    }
+}
