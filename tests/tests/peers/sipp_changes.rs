@@ -123,7 +123,7 @@ fn line<'a>(message: &'a str, start: &str) -> Option<&'a str> {
 /// The direction in the SDP of a message, as RFC 3264 names it.
 fn direction(message: &str) -> &str {
     let all = ["sendrecv", "sendonly", "recvonly", "inactive"];
-    let lines = body(message).lines().filter_map(|l| l.strip_prefix("a="));
+    let mut lines = body(message).lines().filter_map(|l| l.strip_prefix("a="));
     lines.rfind(|l| all.contains(l)).unwrap_or("sendrecv")
 }
 
