@@ -428,12 +428,11 @@ fn an_ack_that_owes_an_answer_and_has_none_ends_the_call() {
         };
         line.call(folder, script)?;
         let id = line.page()?.incoming(0)?;
-        let end = line.page()?.wait_for(&id, "FAILED", SOON)?;
+        line.page()?.wait_for(&id, "FAILED", SOON)?;
         line.passed(SOON)?;
         let received = line.received()?;
         let bye = received.iter().find(|m| m.starts_with("BYE"));
         let reason = bye.and_then(|bye| header(bye, "Reason"));
-        println!("{reason:?} {end:?}");
         ensure!(reason.is_some(), "no Reason: {bye:?}");
         line.over(&[&id]).map(drop)
     });
