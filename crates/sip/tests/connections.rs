@@ -351,5 +351,6 @@ fn a_large_invite_falls_back_when_the_connection_breaks() {
     assert_eq!(bench.request_to(Method::Invite).0, server());
     bench.closed(&server(), GONE);
     assert_eq!(bench.request_to(Method::Invite).0, pbx());
+    assert!(matches!(bench.event(), Event::LargeDatagram { .. }));
     bench.no_event();
 }

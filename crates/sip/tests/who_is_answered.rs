@@ -144,12 +144,8 @@ fn inside_a_dialog_any_address_is_answered() {
         } else {
             "guess"
         };
-        wrong.headers.set(change.clone(), value);
+        wrong.headers.set(change, value);
         bench.receive(&stranger(), &Message::Request(wrong));
-        if change == HeaderName::From {
-            // Our own tag has 64 random bits: whoever names it has been in a dialog with us.
-            bench.response(481);
-        }
         bench.silent();
     }
     bench.no_event();
