@@ -37,7 +37,7 @@ pub(crate) fn media(failure: &MediaFailure) -> Cause {
         MediaFailure::NoAddress(_) => (Some(488), "Not Acceptable Here", Side::Gateway),
         MediaFailure::BadSdp(_) => (Some(488), "Not Acceptable Here", Side::Browser),
         MediaFailure::Ice => (Some(408), "Request Timeout", Side::Browser),
-        MediaFailure::Dtls(_) => (Some(500), "Media failed", Side::Browser),
+        MediaFailure::Dtls(_) | MediaFailure::Closed => (Some(500), "Media failed", Side::Browser),
         MediaFailure::Panicked => (Some(500), "Server Internal Error", Side::Gateway),
         MediaFailure::Gone => (Some(503), "Service Unavailable", Side::Gateway),
     };

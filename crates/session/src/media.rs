@@ -238,6 +238,8 @@ pub enum MediaFailure {
     Ice,
     /// The DTLS handshake failed; the sentence says why.
     Dtls(String),
+    /// The browser closed DTLS: its page has hung up, or has gone.
+    Closed,
     /// A defect of ours ended this call and no other.
     Panicked,
     /// The media side is shutting down.
@@ -257,6 +259,7 @@ impl fmt::Display for MediaFailure {
             Self::BadSdp(why) => write!(f, "The browser's SDP cannot be used: {why}"),
             Self::Ice => f.write_str("Failed by ICE error"),
             Self::Dtls(why) => write!(f, "Failed by DTLS error: {why}"),
+            Self::Closed => f.write_str("Failed by DTLS error: the browser closed it"),
             Self::Panicked => f.write_str(
                 "An internal error ended this call; other calls are unharmed. Please report it.",
             ),

@@ -27,6 +27,8 @@ pub(crate) enum CallAlarm {
     Ice,
     /// The 200 does not wait longer for DTLS.
     AnswerAnyway,
+    /// The browser has closed its media, and its page has not said why.
+    HangupDue,
     /// Nobody answered a ringing page.
     NoAnswer,
 }
@@ -40,6 +42,7 @@ impl Alarm {
             Self::Call(_, CallAlarm::MediaOwes) => "media owes an event",
             Self::Call(_, CallAlarm::Ice) => "ICE",
             Self::Call(_, CallAlarm::AnswerAnyway) => "200 without waiting for DTLS",
+            Self::Call(_, CallAlarm::HangupDue) => "hangup after the browser closed its media",
             Self::Call(_, CallAlarm::NoAnswer) => "no answer",
         }
     }
@@ -70,6 +73,7 @@ impl Timers {
             CallAlarm::MediaOwes,
             CallAlarm::Ice,
             CallAlarm::AnswerAnyway,
+            CallAlarm::HangupDue,
             CallAlarm::NoAnswer,
         ] {
             self.disarm(Alarm::Call(call, alarm));

@@ -16,6 +16,8 @@ pub enum Error {
 pub enum LegFailure {
     /// No STUN request from the browser for 15 s (RFC 7675, as seen by an ICE-lite agent).
     Ice,
-    /// The handshake failed, the fingerprint did not match, or the browser closed DTLS.
+    /// The handshake failed, or the fingerprint did not match.
     Dtls(String),
+    /// The browser closed DTLS: its page has hung up, or has gone.
+    Closed,
 }

@@ -633,7 +633,7 @@ impl Leg {
                 self.fail(LegFailure::Ice);
             }
             Event::Closed => {
-                self.fail(LegFailure::Dtls("the browser closed it".to_owned()));
+                self.fail(LegFailure::Closed);
             }
             Event::KeyframeRequest(request) => {
                 if let Some(line) = self.lines.iter().find(|l| l.mid == request.mid) {

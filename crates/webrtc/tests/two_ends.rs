@@ -353,7 +353,12 @@ fn a_wrong_fingerprint_fails_the_leg_and_no_media_passes() {
     let mut world = World::new(leg, browser, now);
     world.run(SECOND);
     assert!(!world.connected());
-    let failed = |o: &LegOutput| matches!(o, LegOutput::Failed(LegFailure::Dtls(_)));
+    let failed = |o: &LegOutput| {
+        matches!(
+            o,
+            LegOutput::Failed(LegFailure::Dtls(_) | LegFailure::Closed)
+        )
+    };
     assert_eq!(world.outputs.iter().filter(|o| failed(o)).count(), 1);
     assert_eq!(world.leg.poll_timeout(), None);
 }

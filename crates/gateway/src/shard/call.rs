@@ -351,6 +351,7 @@ impl Call {
                 let failure = match failure {
                     LegFailure::Ice => MediaFailure::Ice,
                     LegFailure::Dtls(why) => MediaFailure::Dtls(why),
+                    LegFailure::Closed => MediaFailure::Closed,
                 };
                 ctx.events
                     .say(MediaEvent::BrowserFailed { call, leg, failure });

@@ -200,6 +200,7 @@ impl Call {
             CallAlarm::MediaOwes,
             CallAlarm::Ice,
             CallAlarm::AnswerAnyway,
+            CallAlarm::HangupDue,
             CallAlarm::NoAnswer,
         ] {
             out.push(Effect::Disarm(alarm));

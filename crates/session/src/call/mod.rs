@@ -43,6 +43,9 @@ pub(crate) use incoming::Arrival;
 pub(crate) use outgoing::Order;
 pub use rules::{BusyStatus, CallRules};
 
+/// How long the `hangup` of a page may come after its media is closed.
+const HANGUP_PATIENCE: Duration = Duration::from_millis(500);
+
 /// All that can move a call.
 #[derive(Debug)]
 pub(crate) enum CallInput {
@@ -192,6 +195,17 @@ impl Call {
                 self.page_sends_digits(leg, kind, &digits, out);
             }
             CallInput::SessionGone { session } => self.session_gone(session, rules, out),
+            // A page that hangs up closes its media, too, and that may be here before its `hangup`.
+            CallInput::Media(MediaEvent::BrowserFailed {
+                leg,
+                failure: MediaFailure::Closed,
+                ..
+            }) if self.live == Some(leg) => {
+                out.push(Effect::Arm(CallAlarm::HangupDue, HANGUP_PATIENCE));
+            }
+            CallInput::Alarm(CallAlarm::HangupDue) => {
+                self.fail(cause::media(&MediaFailure::Closed), out);
+            }
             CallInput::Sip(sip::Event::LargeDatagram { bytes, .. }) => {
                 self.note(What::LargeDatagram { bytes }, out);
             }
