@@ -22,33 +22,33 @@ const BOUND: u32 = 12;
 /// measures the machine.
 const WEIGHTS: &[(&str, u32)] = &[
     // Chromium with sound.
-    ("peers::demo::", 4),
-    ("peers::scripted::", 3),
-    ("peers::tcp::", 3),
-    ("peers::ipv6::", 3),
-    ("peers::published_sdk::", 3),
-    ("peers::wire::", 3),
+    ("peers::demo::", 5),
+    ("peers::scripted::", 5),
+    ("peers::tcp::", 5),
+    ("peers::ipv6::", 5),
+    ("peers::published_sdk::", 5),
+    ("peers::wire::", 5),
     // Chromium with sound and pictures that are encoded, decoded and looked at.
-    ("chromium::", 6),
-    ("peers::harness_browser::", 6),
-    ("peers::harness_phones::", 6),
-    ("peers::never_waits_for_video::", 6),
-    ("peers::phone::", 6),
-    ("peers::published_sdk::call_ends::phone_video", 6),
-    ("peers::published_sdk::calls::phone_video", 6),
-    ("peers::published_sdk::demo::phone_video", 6),
-    ("peers::published_sdk::sdk::a_video", 6),
-    ("peers::published_sdk::sdk::the_methods", 6),
-    ("peers::topology::", 6),
-    ("peers::wire::incoming", 6),
-    ("peers::wire::outgoing_video", 6),
-    // The same in Firefox, which needs most of a core; beside it only what mostly waits.
-    ("peers::firefox::", 10),
+    ("chromium::", 11),
+    ("peers::harness_browser::", 11),
+    ("peers::harness_phones::", 11),
+    ("peers::never_waits_for_video::", 11),
+    ("peers::phone::", 11),
+    ("peers::published_sdk::call_ends::phone_video", 11),
+    ("peers::published_sdk::calls::phone_video", 11),
+    ("peers::published_sdk::demo::phone_video", 11),
+    ("peers::published_sdk::sdk::a_video", 11),
+    ("peers::published_sdk::sdk::the_methods", 11),
+    ("peers::topology::", 11),
+    ("peers::wire::incoming", 11),
+    ("peers::wire::outgoing_video", 11),
+    // The same in Firefox, which needs most of a core.
+    ("peers::firefox::", 12),
     // The harness's own parts.
     ("tests::", 1),
     // Pages without a browser: many calls at once, each with ICE, DTLS and SRTP.
     ("peers::sipp_many::", 2),
-    ("peers::sipp_many::ten_calls_a_second", 8),
+    ("peers::sipp_many::ten_calls_a_second", 11),
     // No browser: frames, SIP, and at most half a second of sound. They mostly wait for timers of SIP.
     ("peers::log::", 1),
     ("peers::sipp_calls::", 1),
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_longest_beginning_counts_and_an_unknown_case_runs_alone() {
-        assert_eq!(weight("peers::ipv6::ipv6_on_both_legs"), 3);
+        assert_eq!(weight("peers::ipv6::ipv6_on_both_legs"), 5);
         assert_eq!(weight("peers::ipv6::the_texts_on_both_wires"), 1);
         assert_eq!(weight("peers::new_file::case"), BOUND);
     }
