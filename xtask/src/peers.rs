@@ -17,8 +17,8 @@ pub(crate) const TARGETS: &[&str] = &["peers", "chromium", "tests"];
 /// What the cases that run at the same time may weigh together.
 const BOUND: u32 = 12;
 
-/// What a case weighs, by the beginning of its name; the longest that fits counts. One unit is about a tenth of a core of
-/// the two that CI has. A case that stands nowhere here runs alone, which is safe for a new one and right for one that
+/// What a case weighs, by the beginning of its name; the longest that fits counts. The weights leave room on the two
+/// cores that CI has, because sound is late as soon as they are busy. A case that stands nowhere here runs alone, which is safe for a new one and right for one that
 /// measures the machine.
 const WEIGHTS: &[(&str, u32)] = &[
     // Chromium with sound.
