@@ -27,6 +27,9 @@ const IS_READY: &str =
     "document.querySelector('#urlServer')?.value && document.querySelector('#callBtn') !== null";
 /// The lists from which Phone Video takes its microphone and its camera are filled.
 const HAS_DEVICES: &str = "['#micList', '#cameraList'].every((list) => document.querySelector(`${list} option`) !== null)";
+/// The element for the other side of the call plays.
+const REMOTE_PLAYS: &str = "[...document.querySelectorAll('#remoteVideo video, #remoteDisplay video')]
+    .some((element) => element.srcObject && !element.paused && element.currentTime > 0)";
 /// Keeps every word that a status of the page has ever shown, however short it was: in the order in which they came.
 const KEEP_STATUSES: &str = "
     window.__said = [];
@@ -123,6 +126,14 @@ pub fn said(page: &mut Browser) -> Result<Vec<String>> {
     let words = said.as_array().context("the page keeps no statuses")?;
     let word = |word: &serde_json::Value| word.as_str().unwrap_or_default().to_owned();
     Ok(words.iter().map(word).collect())
+}
+
+/// Waits until the other side plays at a page that was told that its call is up.
+///
+/// Playback begins a moment after the answer, and a call that ends in that moment makes the SDK set `muted` on an
+/// element that it has already given up (`ontrack`, the `catch` of `play()`). Nobody hangs up that fast, but a test does.
+pub fn wait_playing(page: &mut Browser) -> Result<()> {
+    page.wait_true(REMOTE_PLAYS, READY)
 }
 
 /// Presses the switch that stands for a checkbox: the pages draw two buttons and hide the box.

@@ -8,7 +8,7 @@ use tests::conversation::Conversation;
 use tests::folder::case;
 use tests::kamailio::{Kamailio, User};
 use tests::ports;
-use tests::published_sdk::{ClickToCall, PublishedSdk, said};
+use tests::published_sdk::{ClickToCall, PublishedSdk, said, wait_playing};
 use tests::relay::Relay;
 use tests::ringdown::Ringdown;
 
@@ -29,7 +29,7 @@ impl Line<ClickToCall> {
         self.page.press("Call")?;
         self.page.status("^Call: ESTABLISHED$", SOON)?;
         self.phone.event("CALL_ESTABLISHED", SOON)?;
-        Ok(())
+        wait_playing(&mut self.page)
     }
 
     /// The call ended with this word, and with the call the session; the number of ends so far tells them apart.
@@ -116,6 +116,7 @@ fn it_cancels_meets_busy_and_nobody() {
         line.page.status("^Call: RING$", SOON)?;
         line.phone.answer()?;
         line.page.status("^Call: ESTABLISHED$", SOON)?;
+        wait_playing(&mut line.page)?;
         line.page.press("Hangup")?;
         line.ended("FINISH", 2)?;
         line.page.check_no_problems()

@@ -52,13 +52,13 @@ impl Line<PhonePage> {
         Ok(line)
     }
 
-    /// The page dials until it is told that the call is up.
+    /// The page dials until it is told that the call is up, and plays it.
     pub(crate) fn page_calls(&mut self) -> Result<()> {
         self.phone.before_a_call()?;
         self.page.call(PHONE.name)?;
         self.page.call_status("ESTABLISHED", SOON)?;
         self.phone.event("CALL_ESTABLISHED", SOON)?;
-        Ok(())
+        published_sdk::wait_playing(&mut self.page)
     }
 
     /// The phone dials until the page tells of it in the published words.
@@ -77,7 +77,7 @@ impl Line<PhonePage> {
         self.page.click("#answerBtn")?;
         self.page.call_status("ESTABLISHED", SOON)?;
         self.phone.event("CALL_ESTABLISHED", SOON)?;
-        Ok(())
+        published_sdk::wait_playing(&mut self.page)
     }
 
     /// Voice both ways, pictures where the page has a camera, then silence both ways.

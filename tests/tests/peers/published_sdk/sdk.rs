@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::folder::{Folder, case};
 use tests::page::PhonePage;
-use tests::published_sdk::{Sample, press_switch};
+use tests::published_sdk::{Sample, press_switch, wait_playing};
 
 use super::line::{Line, PHONE, SOON};
 
@@ -56,7 +56,7 @@ fn app_calls(line: &mut Line<PhonePage>, video: bool, strip: &str) -> Result<()>
         .wait_true("window.appCall.status() === 'ESTABLISHED'", SOON)
         .with_context(|| format!("without {strip}"))?;
     line.phone.event("CALL_ESTABLISHED", SOON)?;
-    Ok(())
+    wait_playing(&mut line.page)
 }
 
 fn app_hangs_up(line: &mut Line<PhonePage>) -> Result<()> {
