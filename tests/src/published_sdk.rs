@@ -28,7 +28,8 @@ const IS_READY: &str =
 /// The lists from which Phone Video takes its microphone and its camera are filled.
 const HAS_DEVICES: &str = "['#micList', '#cameraList'].every((list) => document.querySelector(`${list} option`) !== null)";
 /// The element for the other side of the call plays.
-const REMOTE_PLAYS: &str = "[...document.querySelectorAll('#remoteVideo video, #remoteDisplay video')]
+const REMOTE_PLAYS: &str =
+    "[...document.querySelectorAll('#remoteVideo video, #remoteDisplay video')]
     .some((element) => element.srcObject && !element.paused && element.currentTime > 0)";
 /// Keeps every word that a status of the page has ever shown, however short it was: in the order in which they came.
 const KEEP_STATUSES: &str = "

@@ -68,6 +68,7 @@ impl Pbx {
             let invite = self.invitation(&caller, display.clone(), &address, &offer, &phone.hop);
             let phone = self.ua.invite_at(contact, invite, now);
             exchange.phones.insert(phone, None);
+            self.described.insert(phone, offer.clone());
             self.calls.insert(phone, Call::Phone { caller: id });
         }
         self.calls.insert(id, Call::Caller(exchange));
@@ -142,6 +143,7 @@ impl Pbx {
             .copied()
             .filter(|other| *other != phone)
             .collect();
+        self.described.insert(caller, sdp.clone());
         self.ua.accept(caller, sdp, &[], now);
         for other in others {
             self.ua.end(other, now);

@@ -145,6 +145,8 @@ pub struct Pbx {
     pub(crate) calls: BTreeMap<InviteId, Call>,
     /// Offers on their way to the phone of this call.
     pub(crate) relayed: BTreeMap<InviteId, Relayed>,
+    /// What each phone of an exchanged call has agreed to of the other, for the session timer.
+    pub(crate) described: BTreeMap<InviteId, Bytes>,
     outputs: VecDeque<Output>,
 }
 
@@ -197,6 +199,7 @@ impl Pbx {
             rng,
             calls: BTreeMap::new(),
             relayed: BTreeMap::new(),
+            described: BTreeMap::new(),
             outputs: VecDeque::new(),
         })
     }
@@ -353,11 +356,12 @@ impl Pbx {
             Event::Message { request, .. } | Event::MessageSummary { request, .. } => {
                 self.ua.respond(request, 480, &[], Bytes::new(), now);
             }
-            Event::OfferDue { id } => self.offer_due(id, now),
+            Event::OfferDue { id, refresh } => self.offer_due(id, refresh, now),
             Event::OfferAnswered { id, sdp, .. } => self.offer_done(id, sdp, now),
             Event::OfferRefused { id, .. } => self.offer_done(id, None, now),
             Event::InfoDone { .. }
             | Event::MessageSent { .. }
+            | Event::OfferPostponed { .. }
             | Event::EarlyDialogEnded { .. }
             | Event::LargeDatagram { .. }
             | Event::Located { .. }
@@ -370,6 +374,7 @@ impl Pbx {
 
     fn over(&mut self, id: InviteId, cause: &sip::Cause, now: Instant) {
         self.relayed.remove(&id);
+        self.described.remove(&id);
         match self.calls.remove(&id) {
             Some(Call::Service(mut service)) => {
                 for line in &mut service.lines {

@@ -43,24 +43,40 @@ impl Pbx {
             return self.ua.respond(request, 488, &[], Bytes::new(), now);
         };
         self.relayed.insert(other, Relayed { request, offer });
-        self.ua.request_offer(other, now);
+        self.ua.request_offer(other);
     }
 
-    /// The other phone may be offered what waits for it.
-    pub(crate) fn offer_due(&mut self, id: InviteId, now: Instant) {
-        if let Some(relayed) = self.relayed.get(&id) {
-            let offer = relayed.offer.clone();
+    /// The other phone may be offered what waits for it. `refresh`: it must be offered something, so that its session goes
+    /// on (RFC 4028).
+    pub(crate) fn offer_due(&mut self, id: InviteId, refresh: bool, now: Instant) {
+        let relayed = self.relayed.get(&id).map(|relayed| relayed.offer.clone());
+        let offer = relayed.or_else(|| self.description(id).filter(|_| refresh));
+        if let Some(offer) = offer {
             self.ua.reoffer(id, offer, now);
         }
     }
 
+    /// What was agreed with the phone so far, as we said it.
+    fn description(&mut self, id: InviteId) -> Option<Bytes> {
+        if let Some(Call::Service(service)) = self.calls.get_mut(&id) {
+            return service.reoffered(None).map(|ours| ours.to_string().into());
+        }
+        self.described.get(&id).cloned()
+    }
+
     /// The other phone has answered, or refused.
     pub(crate) fn offer_done(&mut self, id: InviteId, answer: Option<Bytes>, now: Instant) {
-        let Some(Relayed { request, .. }) = self.relayed.remove(&id) else {
+        let Some(Relayed { request, offer }) = self.relayed.remove(&id) else {
             return;
         };
         match answer {
-            Some(sdp) => self.ua.respond(request, 200, &[], sdp, now),
+            Some(sdp) => {
+                self.described.insert(id, offer);
+                if let Some(other) = self.other_phone(id) {
+                    self.described.insert(other, sdp.clone());
+                }
+                self.ua.respond(request, 200, &[], sdp, now);
+            }
             None => self.ua.respond(request, 488, &[], Bytes::new(), now),
         }
     }

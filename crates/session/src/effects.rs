@@ -79,7 +79,7 @@ impl Hub {
             }
             Effect::RequestOffer => {
                 if let Some(invite) = invite {
-                    self.ua.request_offer(invite, now);
+                    self.ua.request_offer(invite);
                 }
             }
             Effect::Reoffer(sdp) => {

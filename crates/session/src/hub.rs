@@ -435,7 +435,8 @@ impl Hub {
             | Event::Answered { id, .. }
             | Event::Refused { id, .. }
             | Event::Confirmed { id, .. }
-            | Event::OfferDue { id }
+            | Event::OfferDue { id, .. }
+            | Event::OfferPostponed { id }
             | Event::Offered { id, .. }
             | Event::OfferAnswered { id, .. }
             | Event::OfferRefused { id, .. }

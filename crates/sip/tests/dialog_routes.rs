@@ -137,6 +137,45 @@ fn a_name_is_looked_up_once_and_then_kept() {
 }
 
 #[test]
+fn a_new_contact_while_the_old_one_is_looked_up_is_looked_up_instead() {
+    let mut bench = Bench::new();
+    let id = bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    bench.reply_with(&invite, 200, |ok| {
+        ok.headers
+            .push(HeaderName::Contact, "<sip:x@slow.example.net>")
+    });
+    bench.event();
+    let (old, _) = bench.looked_up.pop_front().unwrap();
+    let mut update = bench.peer_request(&invite, Method::Update, 1, "peer");
+    update
+        .headers
+        .push(HeaderName::Contact, "<sip:x@moved.example.net>");
+    bench.pbx_sends(&update);
+    bench.response(200);
+    let (new, target) = bench.looked_up.pop_front().unwrap();
+    assert_eq!(target.to_string(), "moved.example.net");
+    let found = |addr| Ok(vec![udp(addr)]);
+    bench.input(Input::Resolved {
+        id: old,
+        result: found("198.51.100.8:5066"),
+    });
+    bench.silent();
+    // The peer leaves before the ACK is out: the call ends all the same.
+    let bye = bench.peer_request(&invite, Method::Bye, 2, "peer");
+    bench.pbx_sends(&bye);
+    bench.response(200);
+    assert_eq!(cause_of(&bench.event()).text, "10006 hung up.");
+    bench.input(Input::Resolved {
+        id: new,
+        result: found("198.51.100.9:5066"),
+    });
+    assert_eq!(bench.request_to(Method::Ack).0, udp("198.51.100.9:5066"));
+    bench.act(|ua, now| ua.end(id, now));
+    bench.over();
+}
+
+#[test]
 fn a_name_that_leads_nowhere_leads_where_the_invite_went() {
     for answer in [
         Err(ResolveError::NotFound),

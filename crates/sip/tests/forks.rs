@@ -124,3 +124,36 @@ fn a_2xx_after_a_refusal_is_acked_and_left() {
     bench.reply(&bye, 200);
     bench.over();
 }
+
+#[test]
+fn an_invite_makes_no_more_dialogs_than_an_office_has_phones() {
+    let mut bench = Bench::new();
+    let id = bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    for n in 0..1000 {
+        let mut rings = answer(&invite, 180, &format!("rings{n}"));
+        with_sdp(&mut rings.headers, &mut rings.body);
+        bench.receive(&pbx(), &Message::Response(rings));
+    }
+    assert_eq!(bench.events.len(), 32);
+    bench.events.clear();
+    // Whoever answers first is the call, whatever rings.
+    let ok = picked_up_by(&invite, "answers", "<sip:10006@192.0.2.66:5062>");
+    bench.receive(&pbx(), &Message::Response(ok));
+    bench.request(Method::Ack);
+    assert!(matches!(bench.event(), Event::Answered { .. }));
+    for n in 0..1000 {
+        let ok = picked_up_by(&invite, &format!("late{n}"), "<sip:victim@192.0.2.99>");
+        bench.receive(&pbx(), &Message::Response(ok));
+    }
+    assert_eq!(
+        bench.ignore_sent(),
+        0,
+        "nobody else is sent an ACK and a BYE"
+    );
+    bench.act(|ua, now| ua.end(id, now));
+    let bye = bench.request(Method::Bye);
+    bench.reply_with(&bye, 200, |_| {});
+    bench.event();
+    bench.over();
+}

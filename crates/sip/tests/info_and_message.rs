@@ -4,7 +4,7 @@ mod bench;
 
 use bench::*;
 use bytes::Bytes;
-use sip::{Event, HeaderName, Method, Ua};
+use sip::{Event, HeaderName, Message, Method, Ua};
 
 #[test]
 fn info_both_ways() {
@@ -51,6 +51,45 @@ fn info_both_ways() {
 }
 
 #[test]
+fn an_info_to_a_peer_that_has_lost_the_call_ends_it() {
+    let mut bench = Bench::new();
+    let (id, ..) = bench.established();
+    let digit = Bytes::from_static(b"5");
+    bench.act(|ua, now| ua.info(id, "application/dtmf", digit, now));
+    let info = bench.request(Method::Info);
+    bench.reply(&info, 481);
+    let done = bench.event();
+    assert!(
+        matches!(done, Event::InfoDone { result: Err(_), .. }),
+        "{done:?}"
+    );
+    let bye = bench.request(Method::Bye);
+    assert_eq!(cause_of(&bench.event()).sip_code, Some(481));
+    bench.reply(&bye, 481);
+    bench.over();
+}
+
+#[test]
+fn what_a_phone_sends_that_did_not_answer_is_not_part_of_the_call() {
+    let mut bench = Bench::new();
+    bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    for (status, tag) in [(180, "other"), (200, "peer")] {
+        let mut response = answer(&invite, status, tag);
+        picked_up(&mut response);
+        bench.receive(&pbx(), &Message::Response(response));
+        bench.event();
+    }
+    bench.request(Method::Ack);
+    for (cseq, method) in [(7, Method::Info), (8, Method::Message)] {
+        let theirs = bench.peer_request(&invite, method, cseq, "other");
+        bench.pbx_sends(&theirs);
+        bench.response(481);
+        bench.no_event();
+    }
+}
+
+#[test]
 fn info_without_a_call_that_is_up_fails_at_once() {
     let mut bench = Bench::new();
     let id = bench.call("192.0.2.10");
@@ -80,6 +119,26 @@ fn a_message_is_sent_challenged_and_taken() {
     assert_eq!(message.body.as_ref(), b"Hello");
     bench.reply(&message, 202);
     assert_eq!(bench.event(), Event::MessageSent { id, result: Ok(()) });
+    bench.over();
+}
+
+#[test]
+fn a_message_that_was_challenged_after_a_1xx_gets_no_credentials() {
+    let mut bench = Bench::new();
+    let to = Ua::callee_uri("10006", "example.com").unwrap();
+    let text = Bytes::from_static(b"Hello");
+    bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+    let message = bench.request(Method::Message);
+    bench.reply(&message, 183);
+    bench.reply_with(&message, 407, |r| challenge(r, "bait", false));
+    bench.silent();
+    let Event::MessageSent {
+        result: Err(cause), ..
+    } = bench.event()
+    else {
+        panic!("a refusal expected")
+    };
+    assert_eq!(cause.sip_code, Some(407));
     bench.over();
 }
 

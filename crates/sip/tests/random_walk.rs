@@ -133,7 +133,8 @@ impl Walk {
                 | Event::Progress { id, .. }
                 | Event::Answered { id, .. }
                 | Event::EarlyDialogEnded { id, .. }
-                | Event::OfferDue { id }
+                | Event::OfferDue { id, .. }
+                | Event::OfferPostponed { id }
                 | Event::Offered { id, .. }
                 | Event::OfferAnswered { id, .. }
                 | Event::OfferRefused { id, .. }

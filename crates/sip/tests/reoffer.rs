@@ -12,14 +12,15 @@ const HELD: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2
 /// Asks for an offer and sends it; our re-INVITE.
 #[track_caller]
 fn reoffered(bench: &mut Bench, id: InviteId) -> Request {
-    bench.act(|ua, now| ua.request_offer(id, now));
+    bench.act(|ua, _| ua.request_offer(id));
     due(bench, id)
 }
 
 /// The offer is due now; our re-INVITE.
 #[track_caller]
 fn due(bench: &mut Bench, id: InviteId) -> Request {
-    assert_eq!(bench.event(), Event::OfferDue { id });
+    let refresh = false;
+    assert_eq!(bench.event(), Event::OfferDue { id, refresh });
     bench.act(|ua, now| ua.reoffer(id, Bytes::from_static(HELD), now));
     bench.request(Method::Invite)
 }
@@ -139,8 +140,8 @@ fn an_offer_waits_for_the_one_that_is_open() {
     let mut bench = Bench::new();
     let (id, _, _) = bench.established();
     let first = reoffered(&mut bench, id);
-    bench.act(|ua, now| ua.request_offer(id, now));
-    bench.act(|ua, now| ua.request_offer(id, now));
+    bench.act(|ua, _| ua.request_offer(id));
+    bench.act(|ua, _| ua.request_offer(id));
     bench.silent();
     bench.no_event();
     bench.reply_with(&first, 200, with_answer);
@@ -165,7 +166,7 @@ fn an_offer_waits_for_theirs() {
     let Event::Offered { request, .. } = bench.event() else {
         panic!("an offer expected")
     };
-    bench.act(|ua, now| ua.request_offer(id, now));
+    bench.act(|ua, _| ua.request_offer(id));
     bench.no_event();
     bench.act(|ua, now| ua.respond(request, 200, &[], Bytes::from_static(SDP), now));
     bench.response(200);
@@ -189,6 +190,7 @@ fn the_owner_of_the_call_id_waits_2_1_to_4_s_after_491() {
         let before = bench.elapsed();
         bench.reply(&again, 491);
         bench.request(Method::Ack);
+        assert_eq!(bench.event(), Event::OfferPostponed { id });
         bench.pass(ms(2099));
         bench.no_event();
         while bench.events.is_empty() {
@@ -217,12 +219,13 @@ fn the_other_side_waits_up_to_2_s_after_491() {
     while !bench.events.is_empty() {
         bench.event();
     }
-    bench.act(|ua, now| ua.request_offer(id, now));
+    bench.act(|ua, _| ua.request_offer(id));
     let mut again = due(&mut bench, id);
     for _ in 0..8 {
         let before = bench.elapsed();
         bench.reply(&again, 491);
         bench.request(Method::Ack);
+        assert_eq!(bench.event(), Event::OfferPostponed { id });
         while bench.events.is_empty() {
             bench.pass(ms(1));
         }
@@ -249,7 +252,7 @@ fn during_a_glare_their_offer_comes_first() {
     bench.pbx_sends(&ack);
     bench.reply(&again, 491);
     bench.request(Method::Ack);
-    bench.no_event();
+    assert_eq!(bench.event(), Event::OfferPostponed { id });
     let mut theirs = bench.peer_request(&invite, Method::Invite, 2, "peer");
     with_sdp(&mut theirs.headers, &mut theirs.body);
     bench.pbx_sends(&theirs);
@@ -277,6 +280,7 @@ fn a_500_with_retry_after_is_tried_again() {
         busy.headers.push(HeaderName::RetryAfter, "3")
     });
     bench.request(Method::Ack);
+    assert_eq!(bench.event(), Event::OfferPostponed { id });
     bench.pass(ms(2999));
     bench.no_event();
     bench.pass(ms(1));
@@ -305,18 +309,7 @@ fn bye_overtakes_an_open_offer_and_a_late_2xx_is_acknowledged() {
 #[test]
 fn a_challenged_offer_and_a_challenged_bye_keep_what_they_say() {
     let mut bench = Bench::new();
-    let id = bench.call("192.0.2.10");
-    let invite = bench.request(Method::Invite);
-    bench.reply_with(&invite, 407, |r| challenge(r, "first", false));
-    bench.request(Method::Ack);
-    let invite = bench.request(Method::Invite);
-    bench.reply_with(&invite, 200, |ok| {
-        ok.headers
-            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
-        picked_up(ok);
-    });
-    bench.request(Method::Ack);
-    bench.event();
+    let id = behind_a_proxy_that_asks(&mut bench);
     let again = reoffered(&mut bench, id);
     bench.reply_with(&again, 407, |r| challenge(r, "fresh", false));
     bench.request(Method::Ack);
@@ -336,5 +329,52 @@ fn a_challenged_offer_and_a_challenged_bye_keep_what_they_say() {
     assert_eq!(bye.headers.get(&HeaderName::Reason), Some(reason.as_str()));
     bench.reply(&bye, 200);
     bench.event();
+    bench.over();
+}
+
+/// A call whose next hop has asked for a password, and stays in the path.
+fn behind_a_proxy_that_asks(bench: &mut Bench) -> InviteId {
+    let id = bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    bench.reply_with(&invite, 407, |r| challenge(r, "first", false));
+    bench.request(Method::Ack);
+    let invite = bench.request(Method::Invite);
+    bench.reply_with(&invite, 200, |ok| {
+        ok.headers
+            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
+        picked_up(ok);
+    });
+    bench.request(Method::Ack);
+    bench.event();
+    id
+}
+
+#[test]
+fn a_challenge_after_a_183_comes_from_the_callee_and_gets_no_credentials() {
+    let mut bench = Bench::new();
+    let id = behind_a_proxy_that_asks(&mut bench);
+    let again = reoffered(&mut bench, id);
+    bench.reply(&again, 183);
+    bench.reply_with(&again, 407, |r| challenge(r, "bait", false));
+    bench.request(Method::Ack);
+    let Event::OfferRefused { cause, .. } = bench.event() else {
+        panic!("a refusal expected")
+    };
+    assert_eq!(cause.sip_code, Some(407));
+    hangs_up(&mut bench, id);
+}
+
+#[test]
+fn a_challenged_offer_is_not_sent_again_after_bye() {
+    let mut bench = Bench::new();
+    let id = behind_a_proxy_that_asks(&mut bench);
+    let again = reoffered(&mut bench, id);
+    bench.act(|ua, now| ua.end(id, now));
+    let bye = bench.request(Method::Bye);
+    bench.reply_with(&again, 407, |r| challenge(r, "fresh", false));
+    bench.request(Method::Ack);
+    bench.silent();
+    bench.reply(&bye, 200);
+    assert!(matches!(bench.event(), Event::Ended { .. }));
     bench.over();
 }

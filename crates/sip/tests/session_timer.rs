@@ -77,20 +77,26 @@ fn we_refresh_by_update_at_half_the_interval() {
     bench.over();
 }
 
+/// The owner of the call is asked for the offer that refreshes it, and gives this one.
+#[track_caller]
+fn refreshed(bench: &mut Bench, id: InviteId, sdp: &Bytes) -> Request {
+    let refresh = true;
+    assert_eq!(bench.event(), Event::OfferDue { id, refresh });
+    bench.act(|ua, now| ua.reoffer(id, sdp.clone(), now));
+    bench.request(Method::Invite)
+}
+
 #[test]
-fn without_update_a_re_invite_repeats_our_description() {
+fn without_update_a_re_invite_carries_what_the_owner_says() {
     for refuses_update in [false, true] {
-        let (mut bench, _, invite) = called("1800;refresher=uac", refuses_update);
+        let (mut bench, id, invite) = called("1800;refresher=uac", refuses_update);
         bench.pass(secs(900));
         if refuses_update {
             let update = bench.request(Method::Update);
             bench.reply(&update, 405);
         }
-        let again = bench.request(Method::Invite);
-        assert_eq!(
-            again.body, invite.body,
-            "the same description, the same version"
-        );
+        let again = refreshed(&mut bench, id, &invite.body);
+        assert_eq!(again.body, invite.body);
         bench.reply_with(&again, 200, |ok| {
             agrees(ok);
             with_sdp(&mut ok.headers, &mut ok.body);
@@ -268,4 +274,86 @@ fn an_interval_below_90_s_is_refused_with_422() {
     let refused = bench.response(422);
     assert_eq!(refused.headers.get(&HeaderName::MinSe), Some("90"));
     bench.no_event();
+}
+
+#[test]
+fn a_refresh_by_re_invite_that_is_refused_is_told_and_tried_again() {
+    let (mut bench, id, invite) = called("1800;refresher=uac", false);
+    bench.pass(secs(900));
+    let again = refreshed(&mut bench, id, &invite.body);
+    bench.reply(&again, 488);
+    bench.request(Method::Ack);
+    assert!(matches!(bench.event(), Event::OfferRefused { .. }));
+    // Half of what is left until the end at 1768 s.
+    bench.pass(secs(434));
+    let again = refreshed(&mut bench, id, &invite.body);
+    bench.reply(&again, 491);
+    bench.request(Method::Ack);
+    assert_eq!(bench.event(), Event::OfferPostponed { id });
+    bench.pass(secs(4));
+    let again = refreshed(&mut bench, id, &invite.body);
+    bench.reply_with(&again, 200, |ok| {
+        agrees(ok);
+        with_sdp(&mut ok.headers, &mut ok.body);
+    });
+    bench.request(Method::Ack);
+    assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
+    bench.pass(secs(899));
+    bench.silent();
+}
+
+#[test]
+fn a_server_that_raises_its_min_se_for_ever_is_not_followed() {
+    let mut bench = timed();
+    bench.call("192.0.2.10");
+    for min_se in 1801..1805 {
+        let invite = bench.request(Method::Invite);
+        let more = |r: &mut Response| r.headers.push(HeaderName::MinSe, min_se.to_string());
+        bench.reply_with(&invite, 422, more);
+        bench.request(Method::Ack);
+    }
+    let invite = bench.request(Method::Invite);
+    bench.reply_with(&invite, 422, |r| r.headers.push(HeaderName::MinSe, "1805"));
+    bench.request(Method::Ack);
+    assert!(matches!(bench.event(), Event::Refused { .. }));
+    bench.over();
+}
+
+#[test]
+fn a_refresh_that_is_refused_after_we_hung_up_changes_nothing() {
+    for status in [200, 481] {
+        let (mut bench, id, _) = called("1800;refresher=uac", true);
+        bench.pass(secs(900));
+        let update = bench.request(Method::Update);
+        let farewell = sip::Cause::normal(sip::Stage::Call, sip::Side::Browser, "Enough.");
+        bench.act(|ua, now| ua.end_with(id, &farewell, now));
+        let bye = bench.request(Method::Bye);
+        bench.reply_with(&update, status, agrees);
+        bench.no_event();
+        bench.reply(&bye, 200);
+        assert_eq!(ended(&mut bench).text, "Enough.");
+        bench.over();
+    }
+}
+
+#[test]
+fn our_200_never_raises_the_interval_of_the_request() {
+    let mut config = config();
+    (config.session_expires, config.min_se) = (secs(1800), secs(600));
+    let mut bench = Bench::with(config);
+    let (_, contact) = bench.registered();
+    let mut invite = bench.invite_of_peer(contact);
+    // From a proxy: the caller itself knows no timers, so that there can be no 422.
+    invite.headers.push(HeaderName::SessionExpires, "300");
+    bench.pbx_sends(&invite);
+    bench.response(100);
+    let Event::Incoming { id, .. } = bench.event() else {
+        panic!("an incoming call expected")
+    };
+    bench.act(|ua, now| ua.accept(id, Bytes::from_static(SDP), &[], now));
+    let ok = bench.response(200);
+    assert_eq!(
+        ok.headers.get(&HeaderName::SessionExpires),
+        Some("300;refresher=uas")
+    );
 }

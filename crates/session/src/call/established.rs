@@ -9,6 +9,7 @@ use signaling::CallStatus;
 use sip::header::Warning;
 use sip::{Cause, Event, HeaderName, Hop, RequestId, Side, Stage};
 
+use super::hold::Taken;
 use super::incoming::CALLER;
 use super::{Call, Effect, State, parse_sdp};
 use crate::cause;
@@ -40,7 +41,8 @@ impl Call {
                 from,
                 ..
             } => self.offered(request, &remote_tag, sdp, &from, out),
-            Event::OfferDue { .. } => self.offer_due(out),
+            Event::OfferDue { refresh, .. } => self.offer_due(refresh, out),
+            Event::OfferPostponed { .. } => self.offer_postponed(),
             Event::OfferAnswered { sdp, from, .. } if self.sip.negotiation.current().is_some() => {
                 self.offer_answered(sdp, &from, out);
             }
@@ -173,9 +175,13 @@ impl Call {
                 self.offer_refused(&cause, out);
             }
             Ok(next) => {
-                let by = self.offer_taken();
+                let taken = self.offer_taken();
+                let by = match taken {
+                    Some(Taken::Wish) => Side::Browser,
+                    Some(Taken::Refresh) | None => Side::Sip,
+                };
                 self.change(stream, next, from, by, out);
-                if by == Side::Browser {
+                if taken.is_some() {
                     self.wish_settled(out);
                 }
             }

@@ -1,14 +1,16 @@
 //! Hold as the page asks for it: a wish, and the offers that carry it out one at a time.
 //!
 //! ```text
-//!  Idle ─ the wish differs ─► Requested ─ OfferDue ─► Sent ─┬─ answered ─► in force
-//!   ▲                              ▲                        └─ refused ──► as before, and a sentence
+//!  Idle ─ the wish differs ─► Requested ─ OfferDue ─► Sent ─┬─ answered ──► in force
+//!   ▲                              ▲                        ├─ postponed ─► Requested
+//!   │                              │                        └─ refused ───► as before, and a sentence
 //!   └─ the wish is in force ───────┴──── it differs again ─────────────────┘
 //! ```
-//! The last wish wins. Whatever becomes of it the page hears the state that the call is really in.
+//! The last wish wins. Whatever becomes of it the page hears the state that the call is really in. An offer that refreshes
+//! the session is such an offer, too: it carries the wish, which may be in force already.
 
 use signaling::{CallStatus, Fail, HoldState, ServerMessage};
-use sip::{Cause, Side};
+use sip::Cause;
 
 use super::{Call, Effect, State};
 use crate::cause;
@@ -36,8 +38,17 @@ enum OurOffer {
     None,
     /// The user agent says when it may go out.
     Requested,
-    /// It asks to hold, or to resume.
+    /// It asks to hold, or to resume, or says once more what is in force.
     Sent { hold: bool },
+}
+
+/// What an offer of ours that the peer took was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// To hold or to resume, as the page wants.
+    Wish,
+    /// To refresh the session: nothing that is ours has changed.
+    Refresh,
 }
 
 /// What a page asks.
@@ -84,8 +95,8 @@ impl Call {
         out.push(Effect::RequestOffer);
     }
 
-    /// Our offer may go out now. It may be due a second time: after a 491 the first one has gone.
-    pub(super) fn offer_due(&mut self, out: &mut Vec<Effect>) {
+    /// Our offer may go out now. `refresh`: one has to, even if it changes nothing.
+    pub(super) fn offer_due(&mut self, refresh: bool, out: &mut Vec<Effect>) {
         let negotiation = &mut self.sip.negotiation;
         let hold = &mut negotiation.hold;
         hold.offer = OurOffer::None;
@@ -93,7 +104,7 @@ impl Call {
         let (Some(stream), Some(current)) = (negotiation.selected, negotiation.current()) else {
             return;
         };
-        if wanted == in_force {
+        if wanted == in_force && !refresh {
             return self.pursue_wish(out);
         }
         let offer = current.offer(wanted);
@@ -106,15 +117,23 @@ impl Call {
         }
     }
 
-    /// The peer took our offer, if it is this one that is open. Returns whose wish the change was.
-    pub(super) fn offer_taken(&mut self) -> Side {
+    /// The peer cannot take our offer now, and one of the peer's may come first. Ours becomes due again.
+    pub(super) fn offer_postponed(&mut self) {
+        let hold = &mut self.sip.negotiation.hold;
+        if let OurOffer::Sent { .. } = hold.offer {
+            hold.offer = OurOffer::Requested;
+        }
+    }
+
+    /// The peer took an offer of ours. `None`: it was the one in our 200, which wishes for nothing.
+    pub(super) fn offer_taken(&mut self) -> Option<Taken> {
         let hold = &mut self.sip.negotiation.hold;
         let OurOffer::Sent { hold: held } = hold.offer else {
-            return Side::Sip;
+            return None;
         };
         hold.offer = OurOffer::None;
-        hold.in_force = held;
-        Side::Browser
+        let changed = std::mem::replace(&mut hold.in_force, held) != held;
+        Some(if changed { Taken::Wish } else { Taken::Refresh })
     }
 
     /// The peer did not take our offer: the call goes on as it was.
@@ -125,14 +144,17 @@ impl Call {
             return;
         };
         hold.offer = OurOffer::None;
-        if hold.wanted == refused {
-            hold.wanted = hold.in_force;
+        // A refused refresh leaves everything as it is.
+        if refused != hold.in_force {
+            if hold.wanted == refused {
+                hold.wanted = hold.in_force;
+            }
+            let wish = Wish {
+                hold: refused,
+                for_transfer: false,
+            };
+            self.warn(leg, wish.method(), cause, out);
         }
-        let wish = Wish {
-            hold: refused,
-            for_transfer: false,
-        };
-        self.warn(leg, wish.method(), cause, out);
         self.pursue_wish(out);
     }
 
@@ -169,7 +191,10 @@ impl Call {
             return;
         };
         let (local, remote) = self.holders();
-        let owed = self.sip.negotiation.hold.owed.take();
+        let hold = &mut self.sip.negotiation.hold;
+        // A change of the peer is no answer to what the page wants and what is still on its way.
+        let settled = hold.offer == OurOffer::None && hold.wanted == hold.in_force;
+        let owed = hold.owed.take_if(|_| settled);
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };

@@ -92,6 +92,8 @@ impl Ask {
 pub(crate) struct Sent {
     pub(crate) ask: Ask,
     pub(crate) cseq: u32,
+    /// A 101-199 has come: somebody beyond the next hop may have the request.
+    progressed: bool,
     /// A final answer has come.
     pub(crate) answered: bool,
 }
@@ -155,6 +157,7 @@ impl Ua {
                     let sent = Sent {
                         ask,
                         cseq,
+                        progressed: false,
                         answered: false,
                     };
                     usage.in_flight.insert(transaction, sent);
@@ -183,6 +186,8 @@ impl Ua {
             return;
         };
         let (mut ask, cseq) = (sent.ask.clone(), sent.cseq);
+        sent.progressed |= (101..200).contains(&response.status);
+        let progressed = sent.progressed;
         if response.status < 200 {
             if ask.verb == Verb::ReInvite {
                 self.re_invite_proceeds(id, remote_tag, transaction, now);
@@ -195,10 +200,18 @@ impl Ua {
             }
             return;
         }
-        if matches!(response.status, 401 | 407)
-            && self.answer_challenge(id, remote_tag, transaction, &mut ask, response)
-        {
-            return self.ask(id, remote_tag, ask, now);
+        if matches!(response.status, 401 | 407) {
+            let when = When::in_dialog(progressed, self.config.auth_after_progress);
+            // Nothing but BYE is sent again in a dialog that is being left.
+            let wanted = ask.verb == Verb::Bye
+                || self
+                    .usage(id, remote_tag)
+                    .is_some_and(|usage| usage.staying());
+            if wanted
+                && self.answer_challenge(id, remote_tag, transaction, &mut ask, response, when)
+            {
+                return self.ask(id, remote_tag, ask, now);
+            }
         }
         if let Some(usage) = self.usage(id, remote_tag) {
             usage.peer.learn(&response.headers);
@@ -208,7 +221,7 @@ impl Ua {
             Verb::ReInvite => self.re_invite_answered(id, remote_tag, transaction, response, now),
             Verb::Update => self.update_answered(id, remote_tag, response, now),
             Verb::Prack => {}
-            Verb::Info => self.info_answered(id, response, now),
+            Verb::Info => self.info_answered(id, remote_tag, response, now),
         }
     }
 
@@ -221,6 +234,7 @@ impl Ua {
         transaction: TransactionId,
         ask: &mut Ask,
         challenge: &Response,
+        when: When,
     ) -> bool {
         let Some(hop) = self
             .clients
@@ -233,9 +247,7 @@ impl Ua {
             return false;
         };
         let auth = ask.auth.get_or_insert_default();
-        let verdict = call
-            .credentials
-            .challenged(auth, challenge, &hop, When::InDialog);
+        let verdict = call.credentials.challenged(auth, challenge, &hop, when);
         if verdict.is_ok()
             && let Some(usage) = call.usages.get_mut(remote_tag)
         {

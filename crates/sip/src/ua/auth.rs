@@ -168,6 +168,15 @@ pub(crate) enum When {
 }
 
 impl When {
+    /// Of a transaction inside a dialog.
+    pub(crate) fn in_dialog(progress: bool, allowed: bool) -> Self {
+        if progress {
+            Self::AfterProgress { allowed }
+        } else {
+            Self::InDialog
+        }
+    }
+
     /// Of a transaction outside every dialog: `progress` says whether a 101-199 has come in it.
     pub(crate) fn outside(progress: bool, allowed: bool) -> Self {
         if progress {

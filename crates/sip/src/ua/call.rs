@@ -19,6 +19,7 @@ use super::auth::{Auth, Credentials};
 use super::events::Event;
 use super::look_up::Seeker;
 use super::schedule::{Alarm, Owner, TransactionId};
+use super::session_timer::Raised;
 use super::types::InviteId;
 use super::usage::DialogUsage;
 use crate::cause::{Cause, Stage};
@@ -93,8 +94,8 @@ pub(crate) struct Outgoing {
     pub(crate) cseq: u32,
     /// [`Ua::offer`] brings the SDP.
     pub(crate) awaits_offer: bool,
-    /// Shortest session interval that 422 answers have asked for, in seconds.
-    pub(crate) min_se_s: u32,
+    /// What 422 answers have asked for.
+    pub(crate) raised: Raised,
     /// Targets not yet tried.
     pub(crate) hops: VecDeque<Hop>,
     /// The UDP hop an INVITE on its way over TCP falls back on; it is the first of `hops`, too.
@@ -258,7 +259,7 @@ impl Ua {
             Alarm::RingLimit => self.rang_too_long(id, now),
             Alarm::ProvisionalAgain => self.provisional_again(id, now),
             Alarm::NoPrack => self.never_acknowledged(id, now),
-            Alarm::Glare => self.glare_over(id, now),
+            Alarm::Glare => self.glare_over(id),
             Alarm::ReInviteGivenUp => self.re_invite_given_up(id, now),
             Alarm::SessionRefresh => self.refresh_session(id, now),
             Alarm::SessionExpires => self.session_expired(id, now),

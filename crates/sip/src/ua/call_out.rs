@@ -16,6 +16,7 @@ use super::look_up::Seeker;
 use super::modify::Open;
 use super::prack::Reception;
 use super::schedule::{Alarm, Owner, TransactionId};
+use super::session_timer::Raised;
 use super::size::TCP_PATIENCE;
 use super::types::{Invite, InviteId};
 use super::usage::DialogUsage;
@@ -25,6 +26,10 @@ use crate::header::{CSeq, HeaderName};
 use crate::message::{Method, Response};
 use crate::resolve::Hop;
 use crate::uri::Uri;
+
+/// Most dialogs that one INVITE may make: an INVITE that forks to more phones rings there without early media, and whoever
+/// answers with more To tags than that is not a phone.
+const MAX_DIALOGS: usize = 32;
 
 impl Ua {
     /// Calls somebody. Every outcome comes as an [`Event`].
@@ -101,7 +106,7 @@ impl Ua {
                 template,
                 cseq: 0,
                 awaits_offer,
-                min_se_s: 0,
+                raised: Raised::default(),
                 hops: VecDeque::new(),
                 fallback: None,
                 deadline: None,
@@ -211,7 +216,7 @@ impl Ua {
         let Direction::Out(out) = &call.side else {
             return;
         };
-        let timer = self.timer_request(out.min_se_s);
+        let timer = self.timer_request(out.raised);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
@@ -343,16 +348,13 @@ impl Ua {
 
     /// A 422 names a longer interval than we have asked for.
     fn raise_interval(&mut self, id: InviteId, response: &Response) -> bool {
+        let Some(asked_s) = self.own_interval_s() else {
+            return false;
+        };
         let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
             return false;
         };
-        match Self::longer_interval(out.min_se_s, response) {
-            Some(min) => {
-                out.min_se_s = min;
-                true
-            }
-            None => false,
-        }
+        out.raised.raise(asked_s, response)
     }
 
     fn tried(&mut self, id: InviteId) {
@@ -383,20 +385,24 @@ impl Ua {
             .ok()
             .and_then(|to| to.tag)
             .unwrap_or_default();
+        let mut answered_before = false;
         if response.status == 199 {
             // RFC 6228 section 4: the early dialog is gone, the INVITE goes on.
             call.usages.remove(&remote_tag);
             return self.event(Event::EarlyDialogEnded { id, remote_tag });
         }
         if !remote_tag.is_empty() {
+            if call.usages.len() >= MAX_DIALOGS && !call.usages.contains_key(&remote_tag) {
+                return;
+            }
             let usage = call.usages.entry(remote_tag.clone()).or_insert_with(|| {
                 let dialog = Dialog::of_caller(&attempt.invite, response);
                 let mut usage = DialogUsage::new(dialog, attempt.hop.clone());
                 usage.offers.open = Open::Ours;
-                usage.offers.local_sdp = attempt.invite.body.clone();
                 usage
             });
             usage.peer.learn(&response.headers);
+            answered_before = usage.reliable.answered;
         }
         let owner = Owner::Call(id);
         self.schedule.clear(owner, Alarm::NextTarget);
@@ -408,7 +414,8 @@ impl Ua {
         if self.provisional_received(id, &remote_tag, response, now) == Reception::Passed {
             return;
         }
-        let sdp = sdp_in(&response.headers, &response.body);
+        // The exchange was complete before (RFC 6337 section 3.1.1), and may have been changed by UPDATE since.
+        let sdp = sdp_in(&response.headers, &response.body).filter(|_| !answered_before);
         self.event(Event::Progress {
             id,
             status: response.status,
@@ -435,7 +442,6 @@ impl Ua {
                 sdp = None;
             } else {
                 usage.offers.open = Open::None;
-                usage.offers.local_sdp = attempt.invite.body.clone();
             }
         }
         self.timer_agreed(id, &remote_tag, response, now);
@@ -465,6 +471,9 @@ impl Ua {
         let Some(call) = self.calls.get(&id) else {
             return;
         };
+        if call.usages.len() >= MAX_DIALOGS && !call.usages.contains_key(&remote_tag) {
+            return;
+        }
         let crossed = call.phase == Phase::Cancelling && current;
         let reason = call.farewell.as_ref().and_then(Cause::to_reason);
         let left = call

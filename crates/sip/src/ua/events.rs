@@ -126,6 +126,14 @@ pub enum Event {
     OfferDue {
         /// Which call.
         id: InviteId,
+        /// The session must be refreshed: an offer is to go out even if it changes nothing (RFC 4028 section 7.4).
+        refresh: bool,
+    },
+    /// The peer cannot take our offer now (491, or 500 with Retry-After): [`Event::OfferDue`] comes again. Until then an
+    /// offer of the peer may come first.
+    OfferPostponed {
+        /// Which call.
+        id: InviteId,
     },
     /// A re-INVITE, an UPDATE or a PRACK of the peer with an offer, or a re-INVITE without one.
     Offered {

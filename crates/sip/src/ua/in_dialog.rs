@@ -40,7 +40,19 @@ impl Ua {
             // We have said BYE, or they have: nothing changes in this dialog any more.
             return self.answer_plain(transaction, 481, now);
         }
+        if matches!(request.method, Method::Info | Method::Message)
+            && !self.may_be_the_call(id, remote_tag)
+        {
+            return self.answer_plain(transaction, 481, now);
+        }
         self.dispatch_in_dialog(id, remote_tag, transaction, request, now);
+    }
+
+    /// Whether this dialog is the call, or may still become it. Of the phones that an INVITE of ours has reached one has
+    /// answered; what the others send is not part of the call.
+    fn may_be_the_call(&self, id: InviteId, remote_tag: &str) -> bool {
+        let main = self.calls.get(&id).and_then(|call| call.main.as_deref());
+        main.is_none_or(|main| main == remote_tag)
     }
 
     fn dispatch_in_dialog(

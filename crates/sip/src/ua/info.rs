@@ -32,12 +32,22 @@ impl Ua {
         self.ask(id, &tag, info, now);
     }
 
-    pub(crate) fn info_answered(&mut self, id: InviteId, response: &Response, _now: Instant) {
-        let result = match response.status {
-            200..=299 => Ok(()),
-            _ => Err(self.refused_in_dialog(id, &Method::Info, response)),
-        };
-        self.info_done(id, result);
+    pub(crate) fn info_answered(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        response: &Response,
+        now: Instant,
+    ) {
+        if (200..300).contains(&response.status) {
+            return self.info_done(id, Ok(()));
+        }
+        let cause = self.refused_in_dialog(id, &Method::Info, response);
+        self.info_done(id, Err(cause.clone()));
+        // The peer does not know the dialog any more. A 408 may only mean that it does not know INFO.
+        if response.status == 481 && self.usage(id, remote_tag).is_some_and(|u| u.staying()) {
+            self.dialog_lost(id, remote_tag, cause, now);
+        }
     }
 
     pub(crate) fn info_failed(&mut self, id: InviteId, failure: &Failure) {

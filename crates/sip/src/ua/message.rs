@@ -43,6 +43,8 @@ pub(crate) struct OwnMessage {
     hops: VecDeque<Hop>,
     hop: Option<Hop>,
     auth: Auth,
+    /// A 101-199 has come from this target.
+    progressed: bool,
     last_failure: Option<Cause>,
 }
 
@@ -95,6 +97,7 @@ impl Ua {
             hops: VecDeque::new(),
             hop: None,
             auth: Auth::default(),
+            progressed: false,
             last_failure: None,
         };
         self.messages.insert(id, message);
@@ -150,6 +153,7 @@ impl Ua {
             return;
         };
         message.cseq += 1;
+        message.progressed = false;
         let mut request = message.template.clone();
         let cseq = CSeq {
             number: message.cseq,
@@ -185,7 +189,8 @@ impl Ua {
             return;
         };
         match response.status {
-            100..=199 => {}
+            100 => {}
+            101..=199 => message.progressed = true,
             200..=299 => self.message_done(id, Ok(())),
             401 | 407 => {
                 let server = message.credentials.account.next_hop.to_string();
@@ -193,8 +198,9 @@ impl Ua {
                 let Some(hop) = message.hop.clone() else {
                     return;
                 };
+                let when = When::outside(message.progressed, self.config.auth_after_progress);
                 let (auth, credentials) = (&mut message.auth, &mut message.credentials);
-                match credentials.challenged(auth, response, &hop, When::Outside) {
+                match credentials.challenged(auth, response, &hop, when) {
                     Ok(()) => self.send_message(id, now),
                     Err(refusal) => {
                         let text = refusal.sentence(&login, &server, "MESSAGE", response.status);

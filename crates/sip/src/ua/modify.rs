@@ -3,9 +3,10 @@
 //!
 //! ```text
 //!  request_offer() ─ nothing open ─► OfferDue ─ reoffer() ─► Ours ─┬─ 2xx ─► OfferAnswered ─► Idle
-//!        └─ something open: when it is over                        ├─ 491 ─► Glare ─ 0-4 s ─► OfferDue
+//!        └─ something open: when it is over                        ├─ 491 ─► OfferPostponed ─ 0-4 s ─► OfferDue
 //!                                                                  ├─ 408, 481, no answer ─► the call ends
 //!                                                                  └─ other ─► OfferRefused ─► Idle
+//!  a refresh that goes by re-INVITE ─ as request_offer()
 //!  offer of theirs ─┬─ nothing open ─► Offered ─ respond() ─► Idle
 //!                   ├─ ours open ─► 491
 //!                   └─ theirs open ─► 500, Retry-After
@@ -40,10 +41,10 @@ pub(crate) struct Offers {
     pub(crate) modify: Modify,
     /// The owner of the call wants to make an offer.
     wanted: bool,
-    /// Our latest description that counts, for a refresh that repeats it.
-    pub(crate) local_sdp: Bytes,
-    /// What our open re-INVITE offers.
+    /// What our latest re-INVITE offers.
     proposed: Bytes,
+    /// That re-INVITE was due for the session timer.
+    refreshes: bool,
     /// 491 answers in a row.
     glares: u8,
 }
@@ -79,9 +80,6 @@ impl Offers {
         } else if offers {
             self.open = Open::Ours;
         }
-        if !sdp.is_empty() {
-            self.local_sdp = sdp.clone();
-        }
         offers
     }
 
@@ -96,13 +94,13 @@ impl Offers {
 impl Ua {
     /// The owner of a call wants to make a new offer. [`Event::OfferDue`] follows at once, or when the offer that is open
     /// has been answered; the answer to it is [`Ua::reoffer`].
-    pub fn request_offer(&mut self, id: InviteId, now: Instant) {
+    pub fn request_offer(&mut self, id: InviteId) {
         let Some(tag) = self.calls.get(&id).and_then(|call| call.main.clone()) else {
             return;
         };
         if let Some(usage) = self.usage(id, &tag) {
             usage.offers.wanted = true;
-            self.offer_if_due(id, &tag, now);
+            self.offer_if_due(id, &tag);
         }
     }
 
@@ -113,7 +111,7 @@ impl Ua {
             return;
         };
         if !self.may_offer(id, &tag) {
-            return self.request_offer(id, now);
+            return self.request_offer(id);
         }
         self.send_re_invite(id, &tag, sdp, now);
     }
@@ -136,19 +134,16 @@ impl Ua {
     }
 
     /// Something that was open is over: what waited for it goes out.
-    pub(crate) fn offer_if_due(&mut self, id: InviteId, remote_tag: &str, now: Instant) {
+    pub(crate) fn offer_if_due(&mut self, id: InviteId, remote_tag: &str) {
         if !self.may_offer(id, remote_tag) {
             return;
         }
         let Some(usage) = self.usage(id, remote_tag) else {
             return;
         };
-        if std::mem::take(&mut usage.timer.refresh_waits) {
-            let sdp = usage.offers.local_sdp.clone();
-            return self.send_re_invite(id, remote_tag, sdp, now);
-        }
-        if std::mem::take(&mut usage.offers.wanted) {
-            self.event(Event::OfferDue { id });
+        let refresh = usage.timer.refresh_waits;
+        if std::mem::take(&mut usage.offers.wanted) || refresh {
+            self.event(Event::OfferDue { id, refresh });
         }
     }
 
@@ -160,6 +155,7 @@ impl Ua {
         usage.offers.open = Open::Ours;
         usage.offers.modify = Modify::Ours;
         usage.offers.proposed = sdp.clone();
+        usage.offers.refreshes = std::mem::take(&mut usage.timer.refresh_waits);
         let mut ask = Ask::new(Verb::ReInvite).with_sdp(sdp);
         ask.headers = headers;
         self.ask(id, remote_tag, ask, now);
@@ -220,7 +216,7 @@ impl Ua {
             return;
         };
         if (200..300).contains(&response.status) {
-            self.refresh_target(id, remote_tag, &response.headers);
+            self.refresh_target(id, remote_tag, &response.headers, now);
             self.acknowledge(id, remote_tag, &invite, now);
         }
         let Some(usage) = self.usage(id, remote_tag) else {
@@ -229,14 +225,13 @@ impl Ua {
         if !usage.staying() {
             return;
         }
-        let refresh = usage.offers.proposed == usage.offers.local_sdp;
+        let refresh = usage.offers.refreshes;
         let may_wait = usage.offers.glares < MAX_GLARES;
         usage.offers.open = Open::None;
         usage.offers.modify = Modify::Idle;
         match response.status {
             200..=299 => {
                 usage.offers.glares = 0;
-                usage.offers.local_sdp = std::mem::take(&mut usage.offers.proposed);
                 self.timer_agreed(id, remote_tag, response, now);
                 let sdp = sdp_in(&response.headers, &response.body);
                 self.event(Event::OfferAnswered { id, sdp, from });
@@ -246,12 +241,13 @@ impl Ua {
                     return;
                 };
                 let sdp = usage.offers.proposed.clone();
+                usage.timer.refresh_waits = refresh;
                 return self.send_re_invite(id, remote_tag, sdp, now);
             }
             // 14.1: "If a UAC receives a 491 response to a re-INVITE, it SHOULD start a timer".
             491 if may_wait => {
                 let wait = self.glare_wait(id);
-                return self.wait_for_glare(id, remote_tag, refresh, wait, now);
+                return self.wait_for_glare(id, remote_tag, wait, now);
             }
             // 14.2: "A UAS that receives a second INVITE before it sends the final response to a first INVITE ... MUST
             // return a 500 (Server Internal Error) response to the second INVITE and MUST include a Retry-After header
@@ -262,7 +258,7 @@ impl Ua {
                     .retry_after()
                     .map_or(0, |after| after.seconds);
                 let wait = Duration::from_secs(u64::from(seconds)).min(MAX_RETRY_AFTER);
-                return self.wait_for_glare(id, remote_tag, refresh, wait, now);
+                return self.wait_for_glare(id, remote_tag, wait, now);
             }
             408 | 481 => {
                 let cause = self.refused_in_dialog(id, &Method::Invite, response);
@@ -275,12 +271,11 @@ impl Ua {
                 let cause = self.refused_in_dialog(id, &Method::Invite, response);
                 if refresh {
                     self.refresh_refused(id, remote_tag, now);
-                } else {
-                    self.event(Event::OfferRefused { id, cause });
                 }
+                self.event(Event::OfferRefused { id, cause });
             }
         }
-        self.offer_if_due(id, remote_tag, now);
+        self.offer_if_due(id, remote_tag);
     }
 
     /// No answer will come to our re-INVITE.
@@ -298,13 +293,17 @@ impl Ua {
         };
         usage.offers.open = Open::None;
         usage.offers.modify = Modify::Idle;
-        let refresh = usage.offers.proposed == usage.offers.local_sdp;
+        let refresh = usage.offers.refreshes;
         match failure {
             Failure::TimedOut => return self.dialog_lost(id, remote_tag, cause, now),
-            Failure::Transport(_) if refresh => self.refresh_refused(id, remote_tag, now),
-            Failure::Transport(_) => self.event(Event::OfferRefused { id, cause }),
+            Failure::Transport(_) => {
+                if refresh {
+                    self.refresh_refused(id, remote_tag, now);
+                }
+                self.event(Event::OfferRefused { id, cause });
+            }
         }
-        self.offer_if_due(id, remote_tag, now);
+        self.offer_if_due(id, remote_tag);
     }
 
     /// 14.1: "1. If the UAC is the owner of the Call-ID of the dialog ID (meaning it generated the value), T has a randomly
@@ -323,30 +322,21 @@ impl Ua {
         Duration::from_millis(units * 10)
     }
 
-    fn wait_for_glare(
-        &mut self,
-        id: InviteId,
-        remote_tag: &str,
-        refresh: bool,
-        wait: Duration,
-        now: Instant,
-    ) {
+    fn wait_for_glare(&mut self, id: InviteId, remote_tag: &str, wait: Duration, now: Instant) {
         let Some(usage) = self.usage(id, remote_tag) else {
             return;
         };
         usage.offers.modify = Modify::Glare;
         usage.offers.glares += 1;
-        if refresh {
-            usage.timer.refresh_waits = true;
-        } else {
-            // "When the timer fires, the UAC SHOULD attempt the re-INVITE once more, if it still desires for that session
-            // modification to take place." The owner of the call decides that when it hears OfferDue.
-            usage.offers.wanted = true;
-        }
+        // "When the timer fires, the UAC SHOULD attempt the re-INVITE once more, if it still desires for that session
+        // modification to take place." The owner of the call decides that when it hears OfferDue.
+        usage.offers.wanted = true;
+        usage.timer.refresh_waits = usage.offers.refreshes;
         self.schedule.set(Owner::Call(id), Alarm::Glare, now + wait);
+        self.event(Event::OfferPostponed { id });
     }
 
-    pub(crate) fn glare_over(&mut self, id: InviteId, now: Instant) {
+    pub(crate) fn glare_over(&mut self, id: InviteId) {
         let Some(tag) = self.calls.get(&id).and_then(|call| call.main.clone()) else {
             return;
         };
@@ -354,7 +344,7 @@ impl Ua {
             && usage.offers.modify == Modify::Glare
         {
             usage.offers.modify = Modify::Idle;
-            self.offer_if_due(id, &tag, now);
+            self.offer_if_due(id, &tag);
         }
     }
 
@@ -467,7 +457,7 @@ impl Ua {
             .get(&transaction)
             .map(|s| s.request.headers.clone())
         {
-            self.refresh_target(id, remote_tag, &request);
+            self.refresh_target(id, remote_tag, &request, now);
         }
         if let Some(usage) = self.usage(id, remote_tag) {
             usage.offers.accepted(transaction, &sdp);

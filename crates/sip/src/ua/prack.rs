@@ -163,7 +163,6 @@ impl Ua {
                 Open::None => usage.offers.open = Open::Ours,
                 Open::Ours => {}
             }
-            usage.offers.local_sdp = sdp.clone();
         }
         headers.push((HeaderName::Require, "100rel".to_owned()));
         headers.push((HeaderName::RSeq, rseq.to_string()));

@@ -43,7 +43,7 @@ impl Ua {
         match (method, dialog) {
             (Method::Update, Some((id, tag))) if accepted => {
                 self.accept_update(id, &tag, transaction, body, headers, now);
-                self.offer_if_due(id, &tag, now);
+                self.offer_if_due(id, &tag);
             }
             (Method::Update | Method::Prack, Some((id, tag))) => {
                 self.answer_offer(id, &tag, transaction, status, headers, body, now);
@@ -96,6 +96,6 @@ impl Ua {
         }
         self.answer(transaction, status, &headers, sdp, now);
         self.provisional_acknowledged(id, remote_tag, now);
-        self.offer_if_due(id, remote_tag, now);
+        self.offer_if_due(id, remote_tag);
     }
 }

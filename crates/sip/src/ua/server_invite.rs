@@ -100,7 +100,7 @@ impl Ua {
             .get(&transaction)
             .map(|s| s.request.headers.clone())
         {
-            self.refresh_target(*call, remote_tag, &request);
+            self.refresh_target(*call, remote_tag, &request, now);
         }
         let Some(usage) = self.usage(*call, remote_tag) else {
             return;
@@ -135,7 +135,7 @@ impl Ua {
         };
         usage.offers.refused(invite.transaction);
         self.answer(invite.transaction, status, headers, Bytes::new(), now);
-        self.offer_if_due(key.call, &key.remote_tag, now);
+        self.offer_if_due(key.call, &key.remote_tag);
     }
 
     /// A BYE ends what is still unanswered in its dialog. 15.1.2: "The UAS MUST still respond to any pending requests
@@ -273,7 +273,7 @@ impl Ua {
             }
             Purpose::Change => {}
         }
-        self.offer_if_due(id, &remote_tag, now);
+        self.offer_if_due(id, &remote_tag);
     }
 
     fn set_up_confirmed(&mut self, id: InviteId, sdp: Option<Bytes>, now: Instant) {

@@ -26,19 +26,42 @@ const LONGEST_S: u32 = 86_400;
 /// A refused refresh is tried again in half the time that is left, but not sooner than this.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// A peer that names a longer interval with every 422 is not followed further than this.
+const MAX_RAISES: u8 = 4;
+
+/// What 422 answers have asked for so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Raised {
+    /// Shortest interval that somebody on the path accepts, in seconds.
+    min_se_s: u32,
+    times: u8,
+}
+
+impl Raised {
+    /// Takes a 422 to a request that asked for `asked_s` seconds. True if another try makes sense (section 7.3).
+    pub(crate) fn raise(&mut self, asked_s: u32, response: &Response) -> bool {
+        let wanted = response.headers.min_se().map_or(0, |min| min.seconds);
+        if wanted <= asked_s.max(self.min_se_s) || wanted > LONGEST_S || self.times == MAX_RAISES {
+            return false;
+        }
+        self.min_se_s = wanted;
+        self.times += 1;
+        true
+    }
+}
+
 /// The timer of one dialog.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionTimer {
     /// Seconds between refreshes as agreed last; 0: the session has no timer.
     interval_s: u32,
     we_refresh: bool,
-    /// Shortest interval that somebody on the path accepts, in seconds, as 422 answers have told.
-    min_se_s: u32,
+    raised: Raised,
     /// When we give the session up.
     expires_at: Option<Instant>,
     /// The peer has refused UPDATE although it allows it.
     without_update: bool,
-    /// A refresh by re-INVITE waits until no offer is open.
+    /// A refresh by re-INVITE waits until no offer is open, and then for the offer of the owner of the call.
     pub(crate) refresh_waits: bool,
 }
 
@@ -48,13 +71,18 @@ impl Ua {
         seconds(self.config.min_se).max(SHORTEST_S)
     }
 
-    /// What an initial INVITE says of session timers. `min_se_s` is what 422 answers have asked for so far.
-    pub(crate) fn timer_request(&self, min_se_s: u32) -> Vec<(HeaderName, String)> {
+    /// The interval that an initial INVITE asks for before anybody has refused it, in seconds; `None`: no timer.
+    pub(crate) fn own_interval_s(&self) -> Option<u32> {
         let wanted = seconds(self.config.session_expires);
-        if wanted == 0 {
+        (wanted > 0).then(|| wanted.max(self.min_se_s()))
+    }
+
+    /// What an initial INVITE says of session timers.
+    pub(crate) fn timer_request(&self, raised: Raised) -> Vec<(HeaderName, String)> {
+        let Some(wanted) = self.own_interval_s() else {
             return Vec::new();
-        }
-        let min = self.min_se_s().max(min_se_s);
+        };
+        let min = self.min_se_s().max(raised.min_se_s);
         let asked = SessionExpires {
             seconds: wanted.max(min),
             refresher: None,
@@ -65,13 +93,7 @@ impl Ua {
         ]
     }
 
-    /// The interval of a 422 to an initial INVITE that has asked for `min_se_s`, if another try makes sense (7.3).
-    pub(crate) fn longer_interval(min_se_s: u32, response: &Response) -> Option<u32> {
-        let wanted = response.headers.min_se()?.seconds;
-        (wanted > min_se_s && wanted <= LONGEST_S).then_some(wanted)
-    }
-
-    /// The same within a dialog; the next request asks for it.
+    /// A 422 to a re-INVITE or UPDATE: true if the next one asks for more.
     pub(crate) fn interval_raised(
         &mut self,
         id: InviteId,
@@ -82,14 +104,7 @@ impl Ua {
             return false;
         };
         let timer = &mut usage.timer;
-        let asked = timer.interval_s.max(timer.min_se_s);
-        match Self::longer_interval(asked, response) {
-            Some(min) => {
-                timer.min_se_s = min;
-                true
-            }
-            None => false,
-        }
+        timer.raised.raise(timer.interval_s, response)
     }
 
     /// What a re-INVITE or UPDATE of ours says of the timer that runs. 7.4: the roles stay as they are.
@@ -106,7 +121,7 @@ impl Ua {
         if timer.interval_s == 0 {
             return Vec::new();
         }
-        let min = own_min.max(timer.min_se_s);
+        let min = own_min.max(timer.raised.min_se_s);
         let refresher = if timer.we_refresh {
             Refresher::Uac
         } else {
@@ -133,6 +148,7 @@ impl Ua {
         let Some(usage) = self.usage(id, remote_tag) else {
             return;
         };
+        usage.timer.raised.times = 0;
         match response.headers.session_expires() {
             Some(agreed) => {
                 usage.timer.interval_s = agreed.seconds.clamp(SHORTEST_S, LONGEST_S);
@@ -163,8 +179,13 @@ impl Ua {
         let asked = request.session_expires();
         let timer = &mut usage.timer;
         timer.interval_s = match asked {
-            Some(asked) => asked.seconds.clamp(own_min, LONGEST_S),
-            None if peer_supports && own > 0 => own.max(min_se_of(&request)).max(own_min),
+            // Section 9: the UAS may lower the interval of the request but not raise it. A peer that knows what 422 means
+            // has got one if the interval was below ours.
+            Some(asked) => asked.seconds.clamp(SHORTEST_S, LONGEST_S),
+            None if peer_supports && own > 0 => {
+                let min = min_se_of(&request).max(own_min);
+                own.max(min).min(LONGEST_S)
+            }
             None => 0,
         };
         // Section 9, table 2: a peer without support cannot refresh; one with support has the say.
@@ -263,7 +284,7 @@ impl Ua {
             return self.ask(id, &tag, update, now);
         }
         usage.timer.refresh_waits = true;
-        self.offer_if_due(id, &tag, now);
+        self.offer_if_due(id, &tag);
     }
 
     /// Our UPDATE that refreshes the session is answered.
@@ -274,9 +295,16 @@ impl Ua {
         response: &Response,
         now: Instant,
     ) {
+        // The call may have been hung up meanwhile.
+        if self
+            .usage(id, remote_tag)
+            .is_none_or(|usage| !usage.staying())
+        {
+            return;
+        }
         match response.status {
             200..=299 => {
-                self.refresh_target(id, remote_tag, &response.headers);
+                self.refresh_target(id, remote_tag, &response.headers, now);
                 self.timer_agreed(id, remote_tag, response, now);
             }
             422 if self.interval_raised(id, remote_tag, response) => self.refresh_session(id, now),
@@ -303,6 +331,12 @@ impl Ua {
         failure: &Failure,
         now: Instant,
     ) {
+        if self
+            .usage(id, remote_tag)
+            .is_none_or(|usage| !usage.staying())
+        {
+            return;
+        }
         match failure {
             Failure::TimedOut => {
                 let cause = self.unanswered_in_dialog(id, &Method::Update, failure);

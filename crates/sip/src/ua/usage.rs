@@ -218,15 +218,26 @@ impl Ua {
         }
     }
 
-    /// Takes the Contact of a target refresh; a new target has a route of its own (RFC 3261 section 12.2).
-    pub(crate) fn refresh_target(&mut self, id: InviteId, remote_tag: &str, headers: &Headers) {
+    /// Takes the Contact of a target refresh; a new target has a route of its own (RFC 3261 section 12.2). What waits for
+    /// the route of the old one waits for that.
+    pub(crate) fn refresh_target(
+        &mut self,
+        id: InviteId,
+        remote_tag: &str,
+        headers: &Headers,
+        now: Instant,
+    ) {
         let Some(usage) = self.usage(id, remote_tag) else {
             return;
         };
         if usage.dialog.refresh_target(headers) {
+            let looking_up = usage.path == Path::LookingUp;
             usage.path = Path::Unknown;
             let seeker = Seeker::Dialog(id, remote_tag.to_owned());
             self.forget_look_ups(|other| *other == seeker);
+            if looking_up {
+                self.advance_usage(id, remote_tag, now);
+            }
         }
     }
 
@@ -244,6 +255,7 @@ impl Ua {
         let hop = hops.and_then(|hops| hops.into_iter().next());
         usage.path = Path::Known(hop.unwrap_or_else(|| usage.via.clone()));
         self.advance_usage(id, remote_tag, now);
+        self.sweep(id, now);
     }
 
     /// Sends what waits if the path is known, and looks for the path otherwise.
