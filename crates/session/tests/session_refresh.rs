@@ -66,6 +66,8 @@ fn a_refresh_of_a_held_call_keeps_it_held() {
     assert_eq!(version(&refresh), version(&offer), "nothing has changed");
     assert_eq!(w.told(page), [""; 0]);
     assert!(w.media_now().1);
+    let holds = |record: &&session::Record| record.what.to_string().contains("holds the call");
+    assert_eq!(w.records.iter().filter(holds).count(), 1, "{:?}", w.records);
 }
 
 #[test]

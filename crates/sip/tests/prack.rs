@@ -45,6 +45,22 @@ fn each_early_dialog_has_its_own_rseq() {
 }
 
 #[test]
+fn the_sdp_of_a_later_18x_repeats_an_answer_that_has_been_given() {
+    let mut bench = Bench::new();
+    bench.call("192.0.2.10");
+    let invite = bench.request(Method::Invite);
+    for (rseq, given) in [(7, true), (8, false)] {
+        reliable(&mut bench, &invite, "a", rseq, true);
+        let sent = prack(&mut bench, &format!("{rseq} 1 INVITE"));
+        bench.reply(&sent, 200);
+        let Event::Progress { sdp, .. } = bench.event() else {
+            panic!("a provisional answer expected")
+        };
+        assert_eq!(sdp.is_some(), given, "RFC 6337 section 3.1.1");
+    }
+}
+
+#[test]
 fn a_copy_and_a_gap_are_neither_acknowledged_nor_told() {
     let mut bench = Bench::new();
     bench.call("192.0.2.10");

@@ -255,7 +255,6 @@ impl Ua {
         let hop = hops.and_then(|hops| hops.into_iter().next());
         usage.path = Path::Known(hop.unwrap_or_else(|| usage.via.clone()));
         self.advance_usage(id, remote_tag, now);
-        self.sweep(id, now);
     }
 
     /// Sends what waits if the path is known, and looks for the path otherwise.
