@@ -474,6 +474,17 @@ impl Bench {
         request
     }
 
+    /// We hang up a call that is up, and nothing of it is left. Our BYE.
+    #[track_caller]
+    pub fn hangs_up(&mut self, id: InviteId) -> Request {
+        self.act(|ua, now| ua.end(id, now));
+        let bye = self.request(Method::Bye);
+        self.reply(&bye, 200);
+        assert!(matches!(self.event(), Event::Ended { .. }));
+        self.over();
+        bye
+    }
+
     /// Removes a registration and checks that nothing is left.
     #[track_caller]
     pub fn unregister_and_finish(&mut self, id: RegistrationId) {
