@@ -298,13 +298,7 @@ fn a_challenged_offer_and_a_challenged_bye_keep_what_they_say() {
     bench.reply_with(&invite, 407, |r| challenge(r, "first", false));
     bench.request(Method::Ack);
     let invite = bench.request(Method::Invite);
-    bench.reply_with(&invite, 200, |ok| {
-        ok.headers
-            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
-        picked_up(ok);
-    });
-    bench.request(Method::Ack);
-    bench.event();
+    bench.picked_up_through_pbx(&invite);
     let again = reoffered(&mut bench, id);
     bench.reply_with(&again, 407, |r| challenge(r, "fresh", false));
     bench.request(Method::Ack);

@@ -425,6 +425,18 @@ impl Bench {
         (id, invite, ack)
     }
 
+    /// The peer takes our call; the PBX stays on the path of the dialog. Our ACK is out.
+    #[track_caller]
+    pub fn picked_up_through_pbx(&mut self, invite: &Request) {
+        self.reply_with(invite, 200, |ok| {
+            ok.headers
+                .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
+            picked_up(ok);
+        });
+        self.request(Method::Ack);
+        assert!(matches!(self.event(), Event::Answered { .. }));
+    }
+
     /// An incoming call of a registration, 100 sent. The call and the INVITE.
     pub fn offered(&mut self, contact: &Uri) -> (InviteId, Request) {
         let invite = self.invite_of_peer(contact.clone());
