@@ -32,6 +32,11 @@ const T1_MS: &str = "100";
 /// More than 64*T1, in milliseconds: a script that says nothing for so long has said nothing.
 pub const SILENCE_MS: &str = "8000";
 
+/// How an ordinary call ends that the page hangs up: its status, SIP status and words.
+pub const OWN_END: (&str, Option<u64>, &str) = ("FINISH", None, "Normal call clearing");
+/// The same for a call that the script hangs up.
+pub const THEIR_END: (&str, Option<u64>, &str) = ("FINISH", None, "10005 hung up.");
+
 /// See the module. Fields end in this order: the page first.
 #[derive(Debug)]
 pub struct SippLine {
