@@ -235,7 +235,7 @@ impl Ua {
         let refreshes = timer.we_refresh;
         self.schedule.set(owner, Alarm::SessionExpires, expires_at);
         if refreshes {
-            // Section 10 recommends half of the session interval.
+            // Sections 7.2 and 9 recommend half of the session interval.
             self.schedule
                 .set(owner, Alarm::SessionRefresh, now + interval / 2);
         }
@@ -286,7 +286,7 @@ impl Ua {
                 }
                 self.refresh_session(id, now);
             }
-            // Section 10: of all answers to a refresh only 408 and 481 end the call.
+            // Section 10: of all responses to a refresh only 408 and 481 end the call.
             408 | 481 => {
                 let cause = self.refused_in_dialog(id, &Method::Update, response);
                 self.dialog_lost(id, remote_tag, cause, now);
