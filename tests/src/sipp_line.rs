@@ -1,5 +1,5 @@
-//! A line between a page without a browser and a SIPp script, with the server between them: figures on, a sound of its
-//! own on either side, and the certainty afterwards that nothing is left.
+//! A page without a browser, a SIPp script, and the server between them. Each side sends a sound of its own, and
+//! afterwards the server's figures prove that nothing is left.
 //!
 //! T1 is 100 ms here: what a call leaves behind by RFC 3261 (Timers D, H, J, L, M: 64*T1) is gone after 6.4 s, and a
 //! peer that says nothing is given up after the same time.

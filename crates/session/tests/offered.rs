@@ -264,7 +264,7 @@ fn a_late_offer_whose_ack_has_no_sdp_ends_the_call_with_a_reason() {
     w.assert_calls_gone();
 }
 
-/// An INVITE without SDP that requires reliable answers: our offer is in the 180, the answer in PRACK.
+/// An INVITE without SDP that requires reliable provisional responses: our offer is in the 180, the answer in PRACK.
 fn reliable_late_offer(w: &mut World, contact: &str) -> (String, Peer, String) {
     let invite = sip_text::request(
         &format!("INVITE {contact}"),

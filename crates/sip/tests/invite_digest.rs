@@ -81,7 +81,7 @@ fn proxy_and_server_may_both_ask_but_not_after_180() {
     }
 }
 
-/// 100 is the next hop's own and tells of nobody: a challenge after it is answered.
+/// A 100 comes from the next hop itself and does not show that anybody was reached, so a challenge after it is answered.
 #[test]
 fn a_challenge_after_100_is_answered() {
     let mut bench = Bench::new();

@@ -280,7 +280,7 @@ fn the_peer_of_a_dialog_that_has_ended_is_answered_for_a_while() {
     let bye = bench.request(Method::Bye);
     bench.reply(&bye, 200);
     bench.event();
-    // Until the INVITE's transaction ends the dialog itself answers, for as long again it gets 481.
+    // The dialog itself answers until the INVITE's transaction ends. For the same time again the peer gets 481.
     bench.pass(secs(6));
     let crossing = bench.peer_request(&invite, Method::Bye, 1, "peer");
     bench.receive(&udp("198.51.100.7:5060"), &Message::Request(crossing));

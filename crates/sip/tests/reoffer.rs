@@ -188,7 +188,7 @@ fn the_owner_of_the_call_id_waits_2_1_to_4_s_after_491() {
         again = due(&mut bench, id);
     }
     assert!(waits.len() > 4, "the wait is random: {waits:?}");
-    // Eight glares in a row are no glare.
+    // Eight 491 in a row are no longer taken for a glare.
     bench.reply(&again, 491);
     bench.request(Method::Ack);
     assert!(matches!(bench.event(), Event::OfferRefused { .. }));

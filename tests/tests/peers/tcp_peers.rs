@@ -250,7 +250,7 @@ fn a_server_that_cannot_be_reached_is_named_with_its_transport() {
     });
 }
 
-/// Calls with so much of its own in the SDP that the INVITE is larger than 1300 bytes.
+/// Calls with so many extra lines of SDP that the INVITE is larger than 1300 bytes.
 fn large_call(page: &mut Wire) -> Result<()> {
     let lines: Vec<String> = (0..20)
         .map(|n| format!("a=x-line-{n}:{}", "0123456789".repeat(6)))

@@ -11,7 +11,7 @@ use super::{PHONE_SDP, SIP_SERVER, World, contact_uri};
 pub struct Peer {
     /// Its From.
     pub from: String,
-    /// Its To: we.
+    /// Its To, which is our side.
     pub to: String,
     pub call_id: String,
     pub target: String,
@@ -19,7 +19,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Of a call that we made: what it answered our INVITE with had this tag.
+    /// The far end of a call that we made; its responses to our INVITE have this tag.
     pub fn called(invite: &str, tag: &str) -> Self {
         let head = |name| sip_text::header(invite, name).expect("INVITE has it");
         Self {
@@ -31,7 +31,7 @@ impl Peer {
         }
     }
 
-    /// Of a call that it made, by its INVITE and an answer of ours.
+    /// The far end of a call that it made, from its INVITE and a response of ours.
     pub fn caller(invite: &str, answer: &str) -> Self {
         let head = |name| sip_text::header(invite, name).expect("INVITE has it");
         Self {
@@ -85,7 +85,7 @@ impl Peer {
         )
     }
 
-    /// A re-INVITE with this SDP, and our final answer to it, ACKed.
+    /// A re-INVITE with this SDP, and our final response to it, ACKed.
     pub fn re_invite(&mut self, w: &mut World, sdp: &str) -> String {
         w.sip_out.clear();
         self.ask(w, "INVITE", Some(("application/sdp", sdp)));
@@ -204,7 +204,7 @@ impl World {
                 return text;
             }
         }
-        panic!("no final answer was sent");
+        panic!("no final response was sent");
     }
 
     /// Our re-INVITE, answered by the peer with this SDP; its ACK is taken.

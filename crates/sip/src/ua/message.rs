@@ -31,7 +31,7 @@ use crate::uri::Uri;
 /// is at least 200 bytes less than the lowest MTU value found en route to the UAS." We never have that knowledge.
 const LARGEST: usize = 1300;
 
-/// A MESSAGE of ours that has no final answer.
+/// A MESSAGE of ours that has no final response.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnMessage {
     credentials: Credentials,

@@ -14,7 +14,7 @@ use crate::header::HeaderName;
 use crate::message::{Method, Request};
 use crate::resolve::Hop;
 
-/// When somebody whom we cannot serve for want of ports may try again, in seconds.
+/// Retry-After of a 503 that is sent because no media port is free, in seconds.
 const BUSY_RETRY_AFTER_S: u32 = 10;
 
 impl Ua {

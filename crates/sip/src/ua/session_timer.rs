@@ -1,4 +1,5 @@
-//! Session timers (RFC 4028): a call whose peer has vanished ends, and a proxy that counts calls hears that one lives.
+//! Session timers (RFC 4028): a call whose peer has vanished ends, and a proxy that counts calls learns which are still
+//! up.
 //!
 //! ```text
 //!  2xx with Session-Expires ─┬─ we refresh ─ half the interval ─► UPDATE, or re-INVITE where UPDATE is not allowed
@@ -20,7 +21,7 @@ use crate::message::{Headers, Method, Request, Response};
 /// Section 5: Min-SE is never less than 90 seconds.
 const SHORTEST_S: u32 = 90;
 
-/// A peer that asks for more than a day is not obeyed.
+/// The longest interval that a peer may ask for: a day.
 const LONGEST_S: u32 = 86_400;
 
 /// A refused refresh is tried again in half the time that is left, but not sooner than this.
@@ -32,7 +33,7 @@ pub(crate) struct SessionTimer {
     /// Seconds between refreshes as agreed last; 0: the session has no timer.
     interval_s: u32,
     we_refresh: bool,
-    /// Shortest interval that somebody on the path accepts, in seconds, as 422 answers have told.
+    /// Shortest interval that somebody on the path accepts, in seconds, as 422 responses have told.
     min_se_s: u32,
     /// When we give the session up.
     expires_at: Option<Instant>,
@@ -48,7 +49,7 @@ impl Ua {
         seconds(self.config.min_se).max(SHORTEST_S)
     }
 
-    /// What an initial INVITE says of session timers. `min_se_s` is what 422 answers have asked for so far.
+    /// What an initial INVITE says of session timers. `min_se_s` is what 422 responses have asked for so far.
     pub(crate) fn timer_request(&self, min_se_s: u32) -> Vec<(HeaderName, String)> {
         let wanted = seconds(self.config.session_expires);
         if wanted == 0 {
@@ -167,7 +168,7 @@ impl Ua {
             None if peer_supports && own > 0 => own.max(min_se_of(&request)).max(own_min),
             None => 0,
         };
-        // Section 9, table 2: a peer without support cannot refresh; one with support has the say.
+        // Section 9, table 2: a peer without support cannot refresh; a peer with support decides who does.
         timer.we_refresh = match asked.and_then(|asked| asked.refresher) {
             Some(Refresher::Uac) => !peer_supports,
             Some(Refresher::Uas) | None => true,
@@ -194,7 +195,7 @@ impl Ua {
         headers
     }
 
-    /// Section 9: an interval below ours is refused with 422, if the peer knows what that means.
+    /// Section 9: an interval below ours is refused with 422 if the peer supports session timers.
     pub(crate) fn interval_too_small(
         &self,
         request: &Request,

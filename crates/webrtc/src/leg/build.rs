@@ -20,9 +20,9 @@ use crate::write::{MID_URI, TRANSPORT_CC_URI};
 
 /// Packets kept for a browser's NACKs (video). `str0m`'s default of 1000 costs 0.9 MB a call.
 const RESEND_PACKETS: usize = 256;
-/// How long they are kept: longer than this a browser has asked for a key frame instead.
+/// How long they are kept. A browser that misses a packet for longer asks for a key frame instead.
 const RESEND_AGE: Duration = Duration::from_secs(1);
-/// Share of resends above which they are given up (`str0m`'s default).
+/// `str0m` stops resending while resends are a larger share of what is sent than this (its default).
 const RESEND_RATIO: Option<f32> = Some(0.15);
 
 impl Leg {

@@ -1,4 +1,4 @@
-//! One peer connection: built from an offer and a plan, or from our own wish and an answer.
+//! One peer connection, made from a browser's offer and a plan, or from our own offer and its answer.
 
 mod answer;
 mod build;
@@ -33,7 +33,7 @@ struct Line {
     formats: Vec<NegotiatedFormat>,
     ssrc: Ssrc,
     rtx_ssrc: Option<Ssrc>,
-    /// Extended sequence number of the source that became our `first & 0xffff`.
+    /// What is subtracted from the extended sequence numbers of the source, so that ours begin below 65,536.
     base: Option<u64>,
 }
 
@@ -126,7 +126,7 @@ impl Leg {
         }
     }
 
-    /// `str0m`'s law: after every mutation, outputs until the next timeout.
+    /// `str0m` demands that after every mutation its outputs are taken until it gives the next timeout.
     fn drain(&mut self) {
         while !self.failed {
             match self.rtc.poll_output() {

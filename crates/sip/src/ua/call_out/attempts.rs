@@ -91,7 +91,8 @@ impl Ua {
         self.limit_silence(id, now);
     }
 
-    /// The current target may stay silent for its part of the time; alone it has its Timer B.
+    /// Limits how long the current target may stay silent. Several targets share the time; a single one has all of
+    /// Timer B.
     fn limit_silence(&mut self, id: InviteId, now: Instant) {
         let life = self.config.timers.life();
         let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing) else {
@@ -111,7 +112,8 @@ impl Ua {
         }
     }
 
-    /// Nothing came back from a target: the next one, or the end (RFC 3263 section 4.3).
+    /// Nothing came back from a target. The next one is tried; after the last one the call has failed (RFC 3263 section
+    /// 4.3).
     pub(crate) fn invite_failed(
         &mut self,
         id: InviteId,
