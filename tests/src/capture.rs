@@ -1,4 +1,5 @@
-//! What really went over the wire, by a stranger's eyes: `dumpcap` takes every packet of a call, `tshark` dissects them.
+//! What really went over the wire: `dumpcap` records every packet of a call, and `tshark` dissects them independently
+//! of us.
 //!
 //! SDP tells tshark which ports carry RTP; RTP that it does not know for RTP was announced wrongly.
 

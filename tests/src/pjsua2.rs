@@ -23,7 +23,7 @@ const PYTHON: &str = "pjsua2/.venv/bin/python";
 const MISSING: &str = "`cargo xtask test` installs it, or `python3 -m venv tests/pjsua2/.venv` and \
     `pip install -r tests/pjsua2/requirements.txt` in there";
 const START: Duration = Duration::from_secs(15);
-/// What a command may take that waits for nothing.
+/// The time limit of a command that waits for nothing.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Longer than any call of the tests: the tone does not repeat.
 const TONE_SECONDS: f64 = 75.0;

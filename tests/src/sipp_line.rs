@@ -1,5 +1,5 @@
-//! A line between a page without a browser and a SIPp script, with the server between them: figures on, a sound of its
-//! own on either side, and the certainty afterwards that nothing is left.
+//! A page without a browser, a SIPp script, and the server between them. Each side sends a sound of its own, and
+//! afterwards the server's figures prove that nothing is left.
 //!
 //! T1 is 100 ms here: what a call leaves behind by RFC 3261 (Timers D, H, J, L, M: 64*T1) is gone after 6.4 s, and a
 //! peer that says nothing is given up after the same time.
@@ -31,6 +31,11 @@ const HEARD: f64 = 0.5;
 const T1_MS: &str = "100";
 /// More than 64*T1, in milliseconds: a script that says nothing for so long has said nothing.
 pub const SILENCE_MS: &str = "8000";
+
+/// How an ordinary call ends that the page hangs up: its status, SIP status and words.
+pub const OWN_END: (&str, Option<u64>, &str) = ("FINISH", None, "Normal call clearing");
+/// The same for a call that the script hangs up.
+pub const THEIR_END: (&str, Option<u64>, &str) = ("FINISH", None, "10005 hung up.");
 
 /// See the module. Fields end in this order: the page first.
 #[derive(Debug)]

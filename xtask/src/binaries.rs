@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::root;
 use crate::run::{cargo, shown};
 
-/// All test targets, those too that `cargo test` leaves out because they need a browser. Everything is built in one call:
-/// a build of one package alone asks for other features of what it shares with the rest, and compiles that once more.
+/// Builds all test targets, including those that a plain `cargo test` leaves out because they need a browser. One call
+/// builds everything: a build of one package alone selects other features of shared dependencies and compiles them
+/// again.
 const BUILD: [&str; 9] = [
     "test",
     "--workspace",
@@ -28,9 +29,9 @@ const BUILD: [&str; 9] = [
 pub(crate) struct Binary {
     /// Its package.
     pub(crate) package: String,
-    /// The name of its target: the package's own for the tests beside the code.
+    /// The name of its target; for unit tests that is the name of the package.
     pub(crate) target: String,
-    /// The file.
+    /// The executable file.
     pub(crate) path: PathBuf,
     /// The folder of its package, where cargo runs tests.
     pub(crate) folder: PathBuf,
@@ -45,7 +46,7 @@ pub(crate) struct Built {
     pub(crate) server: PathBuf,
 }
 
-/// Builds all of it. `None`: it does not compile, and cargo has said why.
+/// Builds everything. `None` means that it does not compile; cargo has printed why.
 pub(crate) fn build() -> Result<Option<Built>> {
     let mut command = cargo(BUILD);
     println!("$ {}", shown(&command));

@@ -7,27 +7,27 @@ use anyhow::{Context, Result, ensure};
 
 use crate::binaries::Binary;
 
-/// No case waits for so long; one that hangs ends then.
+/// The time limit of a case, in seconds. No case takes so long unless it hangs.
 const LIMIT_SECONDS: &str = "300";
-/// Runs the program given, its words in one stream, then says how much CPU time it and its children took.
+/// Runs the given program with stdout and stderr in one stream, then prints the CPU time that it and its children used.
 const TIMED: &str =
     r#"timeout --foreground --kill-after=10 "$@" 2>&1; code=$?; times; exit "$code""#;
 
 /// A case.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
-    /// What a person calls it: the target and the path within, e.g. `peers::wire::busy`.
+    /// Its name for people: the target and the path within it, e.g. `peers::wire::busy`.
     pub(crate) name: String,
     /// The path within its binary, e.g. `wire::busy`.
     pub(crate) path: String,
-    /// Where it is.
+    /// The binary that holds it.
     pub(crate) binary: Binary,
 }
 
 /// How long something took.
 #[derive(Debug, Clone)]
 pub(crate) struct Timed {
-    /// What.
+    /// The name of the case or test.
     pub(crate) name: String,
     /// Wall time.
     pub(crate) took: Duration,
@@ -35,14 +35,14 @@ pub(crate) struct Timed {
     pub(crate) cpu: Option<Duration>,
 }
 
-/// A case's end.
+/// How a case ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// It ran, and did not fail.
     pub(crate) passed: bool,
     /// How long it took.
     pub(crate) timed: Timed,
-    /// All it said.
+    /// Everything it printed.
     pub(crate) output: String,
 }
 
@@ -68,7 +68,7 @@ impl Case {
 
     /// Runs it in a process of its own, with these variables in its environment.
     pub(crate) fn run(&self, environment: &[(&str, String)]) -> Outcome {
-        // The shell ends with us.
+        // The shell is ended when this process ends.
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "TERM", "--", "sh", "-c", TIMED])
@@ -90,7 +90,7 @@ impl Case {
             Err(error) => (false, format!("cannot start setpriv: {error}")),
         };
         Outcome {
-            // libtest succeeds, too, when no case has this name.
+            // libtest also succeeds when no case has this name.
             passed: success && output.contains("test result: ok. 1 passed; 0 failed"),
             timed: Timed {
                 name: self.name.clone(),
@@ -103,7 +103,7 @@ impl Case {
 }
 
 impl Outcome {
-    /// One line, and for a failure all that the case said.
+    /// One line, followed by everything that the case printed if it failed.
     pub(crate) fn told(&self) -> String {
         let Timed { name, took, cpu } = &self.timed;
         let end = if self.passed { "ok" } else { "FAILED" };

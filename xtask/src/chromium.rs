@@ -51,7 +51,7 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // The end of its stdin ends it, as this process's own end would.
+        // The driver exits at the end of its stdin, which would also come if this process ended.
         drop(self.driver.stdin.take());
         let _ = self.driver.wait();
         let _ = std::fs::remove_dir_all(&self.folder);

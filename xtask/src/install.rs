@@ -18,14 +18,14 @@ pub(crate) struct Package {
 /// What a build needs.
 pub(crate) const BUILD: &[Package] = &[Package {
     name: "build-essential",
-    why: "C compiler and linker; the crypto under TLS and WebRTC is C",
+    why: "C compiler and linker; the cryptography under TLS and WebRTC is written in C",
 }];
 
 /// What the tests need beyond that.
 const TEST: &[Package] = &[
     Package {
         name: "chromium",
-        why: "the browser on our pages",
+        why: "the browser that opens our pages",
     },
     Package {
         name: "kamailio",
@@ -33,7 +33,7 @@ const TEST: &[Package] = &[
     },
     Package {
         name: "kamailio-tls-modules",
-        why: "the proxy's TLS",
+        why: "TLS for that proxy",
     },
     Package {
         name: "baresip-core",
@@ -41,7 +41,7 @@ const TEST: &[Package] = &[
     },
     Package {
         name: "baresip-ffmpeg",
-        why: "the phone's H.264, and the film that is its camera",
+        why: "H.264 for the phone, and a video file in place of its camera",
     },
     Package {
         name: "sip-tester",
@@ -53,40 +53,42 @@ const TEST: &[Package] = &[
     },
     Package {
         name: "firefox-esr",
-        why: "the other browser on our pages",
+        why: "the second browser that opens our pages",
     },
     Package {
         name: "pulseaudio",
-        why: "the loudspeaker without which Firefox' Web Audio stands still",
+        why: "the sound server that Firefox needs to run Web Audio",
     },
     Package {
         name: "rtpengine-daemon",
-        why: "the media relay of a SIP server that proxies RTP, too",
+        why: "the RTP proxy beside the SIP server",
     },
     Package {
         name: "iproute2",
-        why: "makes the network in which Firefox finds an address that is not loopback",
+        why: "makes the network namespaces of the tests; Firefox needs an address that is not loopback",
     },
     Package {
         name: "python3-venv",
-        why: "a place for pjsua2, the SIP phone that knows 100rel, UPDATE and session timers",
+        why: "the virtual environment of pjsua2, the SIP phone that knows 100rel, UPDATE and session timers",
     },
     Package {
         name: "tshark",
-        why: "a stranger's eyes on every packet of a call",
+        why: "checks every packet of a call with a dissector that is not ours",
     },
 ];
 
-/// Package lists older than this name versions that the tests were not written for.
+/// Package lists older than this are refreshed before anything is installed: they name old versions, which the tests
+/// were not written for and the servers may no longer have.
 const LISTS_LAST: Duration = Duration::from_secs(24 * 60 * 60);
-/// Where apt keeps its package lists. `apt-get update` writes in the second, whether or not it finds a new list; the files
-/// themselves have the times of the server they come from.
+/// Where apt keeps its package lists. `apt-get update` always writes to the second folder, even if it finds no new
+/// list. The files themselves have the times of the server that they come from.
 const LISTS: [&str; 2] = ["/var/lib/apt/lists", "/var/lib/apt/lists/partial"];
 
-/// Runs as root: installs the packages given after the first argument, and shows apt's thousand lines only when it fails.
-/// The first argument is `old` or `fresh` and describes the package lists; old lists are refreshed first, and used as they
-/// are where the servers cannot be reached. The services that come with some packages must not start (they would take the
-/// ports of the tests), which Debian asks of /usr/sbin/policy-rc.d; one that is there already is left alone.
+/// Runs as root. Installs the packages that are given after the first argument, and prints apt's output only if it
+/// fails. The first argument is `old` or `fresh` and describes the package lists; old lists are refreshed first, and
+/// are used as they are if the servers cannot be reached. The services of some packages must not start, because they
+/// would take the ports of the tests. /usr/sbin/policy-rc.d tells Debian so; a policy-rc.d that exists already is left
+/// alone.
 const INSTALL: &str = r#"
 set -e
 log=$(mktemp)
@@ -109,15 +111,15 @@ fi
 install "$@" > "$log" 2>&1 || { update && install "$@"; } > "$log" 2>&1 || { cat "$log"; exit 1; }
 "#;
 
-/// Installs all that the tests need beyond a build.
+/// Installs everything that the tests need beyond a build.
 pub(crate) fn for_tests() -> Result<()> {
     packages(TEST)?;
     node()?;
     pjsua2()
 }
 
-/// pjsua2 for the Python that Debian 12 ships, into `tests/pjsua2/.venv`, unless that is done. The wheel is pinned with its
-/// hash; nothing is compiled.
+/// Installs pjsua2 for the Python of Debian 12 into `tests/pjsua2/.venv`, unless it is there. The wheel is pinned by
+/// its hash, and nothing is compiled.
 fn pjsua2() -> Result<()> {
     let folder = root().join("tests/pjsua2");
     let (wanted, venv) = (folder.join("requirements.txt"), folder.join(".venv"));
@@ -126,7 +128,7 @@ fn pjsua2() -> Result<()> {
         return Ok(());
     }
     println!(
-        "installing pjsua2 in {}: the SIP phone that is scripted",
+        "installing pjsua2, a scripted SIP phone, in {}",
         venv.display()
     );
     let run = |program: &Path, arguments: &[&OsStr]| {
@@ -159,7 +161,7 @@ fn pjsua2() -> Result<()> {
     std::fs::write(done, "").context("cannot mark pjsua2 as installed")
 }
 
-/// Installs those that are missing, saying which and why.
+/// Installs those that are missing, and prints which and why.
 pub(crate) fn packages(packages: &[Package]) -> Result<()> {
     let mut missing = Vec::new();
     for package in packages {
@@ -174,9 +176,9 @@ pub(crate) fn packages(packages: &[Package]) -> Result<()> {
     let lists = lists_age(&LISTS.map(Path::new), SystemTime::now());
     let old = lists.is_none_or(|age| age > LISTS_LAST);
     if old {
-        println!("(the package lists are older than a day: apt-get refreshes them first)");
+        println!("(the package lists are older than a day, so apt-get refreshes them first)");
     }
-    println!("(apt-get is at work; many packages take some minutes)");
+    println!("(apt-get is running; this can take some minutes)");
     let status = as_root()?
         .args(["sh", "-c", INSTALL, "sh"])
         .arg(if old { "old" } else { "fresh" })
@@ -196,7 +198,7 @@ pub(crate) fn packages(packages: &[Package]) -> Result<()> {
 const NPM: &[(&str, &str)] = &[
     (
         "web",
-        "TypeScript checks the SDK, puppeteer-core drives the browser",
+        "TypeScript, which checks the SDK, and puppeteer-core, which drives the browser",
     ),
     (
         "tests/published-sdk",
@@ -241,7 +243,7 @@ fn npm_packages(folder: &Path, why: &str) -> Result<()> {
     Ok(())
 }
 
-/// How long ago the newest of these folders was written to. `None`: none is there, or its time lies ahead.
+/// How long ago one of these folders was last written to. `None` if none exists, or if that time lies in the future.
 fn lists_age(folders: &[&Path], now: SystemTime) -> Option<Duration> {
     let written = |folder: &&Path| folder.metadata().and_then(|data| data.modified()).ok();
     let newest = folders.iter().filter_map(written).max()?;
@@ -252,7 +254,7 @@ fn is_installed(package: &str) -> Result<bool> {
     Ok(dpkg_query("${db:Status-Status}", package)? == "installed")
 }
 
-/// What dpkg says about a package, in its own format; empty for one that it does not know.
+/// What dpkg says about a package in the given format of dpkg-query; empty if it does not know the package.
 fn dpkg_query(format: &str, package: &str) -> Result<String> {
     let mut query = Command::new("dpkg-query");
     query

@@ -48,7 +48,7 @@ pub(crate) fn run<T: Sync, R: Send>(
             if running == 0 {
                 return;
             }
-            // `ended` lives as long as this function: somebody who runs will send.
+            // At least one item is running, and its thread will send, so this waits and does not fail.
             let Ok((load, lane, result)) = ends.recv() else {
                 return;
             };

@@ -27,7 +27,8 @@ struct Run {
     times: Vec<Timed>,
 }
 
-/// In this order. All run even when one fails, but for `build`: after it nothing could.
+/// The levels in the order in which they run. All run even if one fails, except that nothing runs after a failed
+/// `build`.
 const LEVELS: [Level; 7] = [
     Level {
         name: "formatting",
@@ -62,17 +63,14 @@ const BUILD: &str = "build";
 /// How many of them need neither peers nor browsers nor npm.
 const ALONE: usize = 5;
 
-/// Every level, or those named; a name of no level is part of the name of a file or a case, and those run. `Ok(false)`:
-/// something failed, and the summary says what.
+/// Runs every level, or those that are named. A name that is not a level's selects all files and cases whose names
+/// contain it. `Ok(false)` means that something failed; the summary says what.
 pub(crate) fn test(names: &[String]) -> Result<bool> {
     let is_level = |name: &str| LEVELS.iter().any(|level| level.name == name);
     let others: Vec<&String> = names.iter().filter(|name| !is_level(name)).collect();
     if !others.is_empty() {
         if others.len() < names.len() {
-            bail!(
-                "a run is of levels or of cases, not of both: {}",
-                names.join(" ")
-            );
+            bail!("name either levels or cases, not both: {}", names.join(" "));
         }
         install::packages(install::BUILD)?;
         return named(&others);
@@ -89,7 +87,7 @@ pub(crate) fn test(names: &[String]) -> Result<bool> {
     run_levels(&levels)
 }
 
-/// All files and cases with one of these texts in their names.
+/// Runs all files and cases with one of these texts in their names.
 fn named(parts: &[&String]) -> Result<bool> {
     let matches = |name: &str| parts.iter().any(|part| name.contains(part.as_str()));
     let mut scripts = Vec::new();
@@ -208,7 +206,7 @@ fn build(run: &mut Run) -> Result<Counts> {
 }
 
 impl Run {
-    /// What was built; a run without the level `build` builds it now.
+    /// The result of the build. A run without the level `build` builds now.
     fn built(&mut self) -> Result<&Built> {
         if self.built.is_none() {
             self.built = binaries::build()?;
@@ -221,7 +219,7 @@ fn needs_peers(binary: &Binary) -> bool {
     peers::TARGETS.contains(&binary.target.as_str())
 }
 
-/// The tests beside the code, the machines in simulated time, the simulated world, the examples in documentation.
+/// The unit tests, the state machines in simulated time, the simulated world, and the examples in documentation.
 fn unit(run: &mut Run) -> Result<Counts> {
     let mut counts = Counts::default();
     let mut times = Vec::new();

@@ -1,4 +1,5 @@
-//! The house rules that a compiler does not hold: crate walls, file sizes, words that must not stand in a source.
+//! The rules of this repository that a compiler does not check: which crate may use which, the length of files, and
+//! words that must not occur.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -72,14 +73,14 @@ const KEPT: &[(&str, &[&str])] = &[
     ("anyhow", &["gateway", "xtask", "tests"]),
 ];
 
-/// What a crate's tests may use beyond that: (crate, dependency).
+/// What the tests of a crate may use in addition: (crate, dependency).
 const IN_TESTS: &[(&str, &str)] = &[("gateway", "str0m"), ("gateway", "tests")];
 
-/// A longer file hides a second noun.
+/// A longer file probably does two things.
 const MOST_LINES: usize = 700;
 
-/// What no source says: (the words, which files are looked at, why).
-const UNSAID: &[(&str, Files, &str)] = &[
+/// Words that must not occur: (the words, in which files, what to do instead or why).
+const FORBIDDEN: &[(&str, Files, &str)] = &[
     (
         "thread::sleep",
         Files::Rust,
@@ -102,15 +103,27 @@ const UNSAID: &[(&str, Files, &str)] = &[
         Files::Script,
         "wait for a condition with a deadline",
     ),
-    ("/work/", Files::All, "it names somebody's machine"),
-    ("seams.md", Files::All, "it names a paper that is not here"),
+    ("/work/", Files::All, "it is a path of one machine"),
+    (
+        "seams.md",
+        Files::All,
+        "it names a document that is not in this repository",
+    ),
     (
         "behaviour.md",
         Files::All,
-        "it names a paper that is not here",
+        "it names a document that is not in this repository",
     ),
-    ("trust.md", Files::All, "it names a paper that is not here"),
-    ("peers.md", Files::All, "it names a paper that is not here"),
+    (
+        "trust.md",
+        Files::All,
+        "it names a document that is not in this repository",
+    ),
+    (
+        "peers.md",
+        Files::All,
+        "it names a document that is not in this repository",
+    ),
     ("crates.io/", Files::All, "it names a registry's host"),
     ("npmjs.", Files::All, "it names a registry's host"),
     ("deb.debian.org", Files::All, "it names a registry's host"),
@@ -141,7 +154,7 @@ impl Files {
     }
 }
 
-/// What git tracks, without these tests (which say all that is unsaid) and without the lockfiles.
+/// All files that git tracks, except these tests (which contain the forbidden words) and the lock files.
 fn tracked() -> Vec<(String, String)> {
     let output = Command::new("git")
         .args(["ls-files", "-z"])
@@ -193,7 +206,7 @@ fn the_walls_between_crates_stand() {
     let mut faults = Vec::new();
     for name in manifests.keys() {
         if !WALLS.iter().any(|(walled, _)| walled == name) {
-            faults.push(format!("{name} stands in no row of the table"));
+            faults.push(format!("{name} has no row in the table WALLS"));
         }
     }
     for (name, may) in WALLS {
@@ -223,7 +236,7 @@ fn the_walls_between_crates_stand() {
 }
 
 #[test]
-fn every_manifest_is_of_the_house() {
+fn every_manifest_keeps_the_rules() {
     let mut faults = Vec::new();
     for (folder, manifest) in manifests() {
         if manifest.name != folder {
@@ -237,7 +250,7 @@ fn every_manifest_is_of_the_house() {
         }
         if manifest.renames {
             faults.push(format!(
-                "{folder} renames a dependency, which the walls cannot see"
+                "{folder} renames a dependency, which hides it from these tests"
             ));
         }
     }
@@ -270,7 +283,7 @@ fn no_file_is_too_long() {
         let lines = text.lines().count();
         if is_source(&name) && lines > MOST_LINES {
             faults.push(format!(
-                "{name} has {lines} lines; look for its second noun"
+                "{name} has {lines} lines, more than {MOST_LINES}: split it into files that each do one thing"
             ));
         }
     }
@@ -278,15 +291,15 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn nothing_unsaid_is_said() {
+fn no_forbidden_words_occur() {
     let mut faults = Vec::new();
     for (name, text) in tracked() {
         for (number, line) in text.lines().enumerate() {
-            let said = UNSAID
+            let found = FORBIDDEN
                 .iter()
                 .filter(|(words, files, _)| files.hold(&name) && line.contains(words));
             faults.extend(
-                said.map(|(words, _, why)| format!("{name}:{}: `{words}`: {why}", number + 1)),
+                found.map(|(words, _, why)| format!("{name}:{}: `{words}`: {why}", number + 1)),
             );
         }
     }

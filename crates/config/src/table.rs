@@ -190,7 +190,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "no_answer_timeout" = "60",
         "1 to 3600 (seconds)",
         set!(no_answer_timeout, value::seconds),
-        "How long a call may ring, in seconds, in either direction. Of a call to the SIP side the time counts from the first provisional response after 100 Trying."
+        "How long a call may ring, in seconds, in either direction. For a call to the SIP side the time counts from the first provisional response after 100 Trying."
     ),
     key!(
         Sip,
@@ -232,28 +232,28 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "sip_t1" = "500",
         "10 to 5000 (milliseconds)",
         set!(sip_t1, value::round_trip),
-        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP; 64 times T1 is how long it is waited for. Less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
+        "T1 of RFC 3261, in milliseconds: the first interval at which a message without an answer is repeated over UDP. After 64 times T1 an answer is no longer waited for. Set less than the default only within a closed network (RFC 3261 section 17.1.1.1)."
     ),
     key!(
         Sip,
         "sip_trying_timeout" = "180",
         "1 to 3600 (seconds)",
         set!(sip_trying_timeout, value::seconds),
-        "How long a SIP server may say 100 Trying and nothing more to an INVITE, in seconds; `no_answer_timeout` counts from what comes next. The caller can hang up at any time."
+        "How long a SIP server may answer an INVITE with 100 Trying and nothing more, in seconds. `no_answer_timeout` begins with the next provisional response. The caller can hang up at any time."
     ),
     key!(
         Sip,
         "session_expires" = "1800",
         "0, or 90 to 86400 (seconds), not less than min_se; 0 means none",
         set!(session_expires, value::session_interval),
-        "The session interval asked for in a call (RFC 4028), in seconds: a call whose peer is gone ends at most so much later. `0`: none is asked for, and what the peer asks for is kept to."
+        "The session interval that calls ask for (RFC 4028), in seconds. A call whose peer has vanished ends within this time. `0`: calls ask for none, and keep to what the peer asks for."
     ),
     key!(
         Sip,
         "min_se" = "90",
         "90 to 86400 (seconds)",
         set!(min_se, value::min_session_interval),
-        "The shortest session interval taken from a peer (RFC 4028), in seconds; a shorter one is refused with 422."
+        "The shortest session interval that a peer may ask for (RFC 4028), in seconds. A shorter one is refused with 422."
     ),
     key!(
         Sip,

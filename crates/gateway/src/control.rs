@@ -77,7 +77,7 @@ impl Control {
     pub(crate) fn media(&self, event: MediaEvent) -> Result<(), Full> {
         match self.events.try_send(Event::Input(Input::Media(event))) {
             Err(TrySendError::Full(Event::Input(Input::Media(event)))) => Err(Full(event)),
-            // When the loop is gone, so is everybody who would care.
+            // The loop has ended, so nothing waits for this event any more.
             _ => Ok(()),
         }
     }

@@ -1,5 +1,5 @@
-//! The control loop: one task that owns the Hub. Everything that happens comes in by one bounded
-//! queue, and everything the Hub wants goes out without waiting: a full queue drops its reader.
+//! The control loop: one task that owns the Hub. Everything that happens comes in through one bounded
+//! queue. What the Hub wants goes out without waiting: a receiver whose queue is full is dropped.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -13,11 +13,11 @@ use crate::log::{frame_name, variant};
 use crate::shard::MediaHandle;
 use crate::sip_net::SipSockets;
 
-/// What the loop performs outputs with.
+/// What the loop needs to carry out outputs.
 pub(crate) struct Performers {
     /// SIP sockets.
     pub(crate) sip: SipSockets,
-    /// Names to addresses.
+    /// Resolves names.
     pub(crate) resolver: Resolver,
     /// The media shards.
     pub(crate) media: MediaHandle,

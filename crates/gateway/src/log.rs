@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Debug, Write};
 
-/// The `message` of a frame if the frame begins as frames do, and nothing otherwise.
+/// The name of a frame: its `message`, if that comes first as usual. Otherwise an empty text.
 pub(crate) fn frame_name(text: &str) -> &str {
     let rest = text
         .trim_start()

@@ -183,7 +183,7 @@ impl Owner for Phones {
     async fn told(&self, told: Told) {
         let input = match told {
             Told::Received { from, local, bytes } => Input::Sip { from, local, bytes },
-            // The phones of a demo send none; an answer would take the PBX's own rules of trust.
+            // Phones of the demo send no broken messages, and the PBX has no rule yet about whom it would answer.
             Told::Unframed { .. } => return,
             Told::Failed { hop, error } => Input::SendFailed { hop, error },
             Told::Closed { hop, error } => Input::Closed { hop, error },

@@ -175,7 +175,7 @@ impl Phone {
         self.sip.send_to(text.as_bytes(), self.pbx).unwrap();
     }
 
-    /// The final answer, which has this status.
+    /// The final response, which has this status.
     fn answer(&self, status: u16) -> String {
         let mut buffer = [0; 4096];
         loop {

@@ -140,7 +140,7 @@ fn a_phone_that_is_gone_does_not_hold_the_caller_for_ever() {
     let mut world = registered();
     world.invite(&anna(), "10006", &offer(&[G711]));
     world.pass(ms(33_000));
-    let refused = world.read(&anna()).expect("a final answer");
+    let refused = world.read(&anna()).expect("a final response");
     assert!((400..700).contains(&status(&refused).unwrap()), "{refused}");
 }
 

@@ -1,4 +1,5 @@
-//! What calls want done, done: their effects, their names on the SIP side, and their end.
+//! Carries out the effects of calls, and keeps the tables of calls: each call with its names on the SIP side until its
+//! end.
 
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use crate::record::Journal;
 use crate::timers::Alarm;
 
 impl Hub {
-    /// A panic drops the one effect it struck, and ends the call.
+    /// Carries out the effects of one call. A panic loses the effect in which it happened, and ends the call.
     pub(crate) fn perform(&mut self, id: CallId, effects: Vec<Effect>, now: Instant) {
         let mut whole = true;
         for effect in effects {
@@ -23,7 +24,8 @@ impl Hub {
         }
     }
 
-    /// Nobody knows what a lost effect was: all that a call's end takes is done, perhaps again.
+    /// Ends a call that lost an effect. Which one is not known, so everything that the end of a call needs is done,
+    /// perhaps a second time.
     fn abandon(&mut self, id: CallId, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
@@ -39,7 +41,7 @@ impl Hub {
             Some(invite) => {
                 self.guarded(|hub| hub.ua.end(invite, now));
             }
-            // No SIP event will ever come to forget it.
+            // No SIP event will come that would remove it.
             None => self.forget(id),
         }
     }
@@ -129,7 +131,7 @@ impl Hub {
         }
     }
 
-    /// Puts a call on the books before its first step.
+    /// Takes a new call into the tables, before its first step.
     pub(crate) fn adopt(&mut self, call: Call, invite: Option<InviteId>, now: Instant) {
         self.journals.insert(call.id, Journal::new());
         if let Some(invite) = invite {

@@ -1,7 +1,7 @@
 //! The SIP ladder of each call: the messages that were sent and received for it, for `explain`.
 //!
 //! The Hub sees every SIP message. A message belongs to the call whose Call-ID and tag of ours it
-//! carries: the Call-ID alone does not do, since a proxy may lead a call of ours back to us, or fork
+//! carries: the Call-ID alone is not enough, since a proxy may lead a call of ours back to us, or fork
 //! one INVITE to two of our users. Secrets are masked when a ladder is read.
 
 mod masked;
@@ -16,10 +16,10 @@ use sip::{Hop, Transport};
 
 use crate::ids::CallId;
 
-/// Messages kept of one call. Beyond it the middle goes: what opened the call and what happened last
-/// stay.
+/// Messages kept of one call. When there are more, those in the middle are dropped: the set-up and the
+/// latest messages stay.
 const MAX_STEPS: usize = 64;
-/// Of these, how many from the call's beginning.
+/// How many of them are the first ones of the call.
 const KEPT_FROM_START: usize = 24;
 /// Bytes kept of one message.
 const MAX_BYTES: usize = 4096;
@@ -127,7 +127,7 @@ impl Ladders {
         Some(ladder)
     }
 
-    /// A call has a name on the SIP side. That of an incoming call has come in the latest INVITE.
+    /// A call has got its name on the SIP side. An incoming call has that of the latest INVITE.
     pub(crate) fn begin(&mut self, call: CallId, sip_call_id: &str, incoming: bool, now: Instant) {
         let mut ladder = Ladder {
             start: now,
@@ -203,7 +203,7 @@ impl Ladders {
     }
 }
 
-/// By what a message is known.
+/// What identifies a message.
 #[derive(Debug)]
 struct Names {
     call_id: String,
@@ -262,7 +262,7 @@ fn head(bytes: &[u8]) -> &str {
         .unwrap_or(bytes.len());
     match std::str::from_utf8(&bytes[..end]) {
         Ok(text) => text,
-        // What comes before the first odd byte does for names.
+        // The text before the first invalid byte is enough: it names the message.
         Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
     }
 }

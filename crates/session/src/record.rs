@@ -50,7 +50,7 @@ pub enum What {
     Changed {
         /// What, in phrases: `audio is PCMA/8000 instead of PCMU/8000`.
         what: Vec<String>,
-        /// Whose wish it was.
+        /// Which side asked for it.
         by: Side,
         /// Why each medium has the codec that it has now.
         why: String,
@@ -118,7 +118,7 @@ impl Journal {
         }
     }
 
-    /// Completes what a call says of itself.
+    /// Completes an entry with what the call itself does not know.
     pub(crate) fn record(
         &mut self,
         call: CallId,

@@ -19,7 +19,7 @@ use crate::ids::SessionId;
 /// Where a registration stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RegistrationState {
-    /// The first REGISTER has no final answer yet.
+    /// The first REGISTER has no final response yet.
     Registering,
     /// The binding is live.
     Registered,

@@ -7,7 +7,7 @@ use session::Input;
 use session::media::{Family, MediaCommand, MediaEvent, MediaFailure};
 use sip::{Hop, ResolveError, Transport};
 use testkit::sip_text;
-use world::{BROWSER_AUDIO, PHONE_SDP, World, call, config, contact_uri};
+use world::{BROWSER_AUDIO, PHONE_SDP, World, call, config};
 
 /// Everything there is: UDP and TCP, IPv4 and IPv6.
 fn world(sip_transport: Option<Transport>) -> World {
@@ -133,27 +133,18 @@ fn the_setting_decides_where_the_page_does_not() {
     }
 }
 
-/// A registered page, and the URI it is called at.
-fn callee(w: &mut World) -> String {
-    let page = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    w.frames(page);
-    contact_uri(&register)
-}
-
 /// An incoming call goes by the caller's SDP, and without one by the way its SIP came.
 #[test]
 fn an_incoming_call_has_the_callers_family() {
     let v6 = PHONE_SDP.replace("IN IP4 127.0.0.1", "IN IP6 ::1");
     for (sdp, family) in [(PHONE_SDP, Family::V4), (&v6, Family::V6), ("", Family::V4)] {
         let mut w = world(None);
-        let uri = callee(&mut w);
+        let (_, uri) = w.callee("10006", &[]);
         w.invite_for(&uri, "in1", sdp);
         assert_eq!(families(&w), [family], "{sdp}");
     }
     let mut w = world(None);
-    let uri = callee(&mut w);
+    let (_, uri) = w.callee("10006", &[]);
     let from = "[::1]:5060".parse().expect("an address");
     let invite = w.invite_for(&uri, "in1", "").replace("in1", "in2");
     w.sip_from(from, invite);
@@ -163,7 +154,7 @@ fn an_incoming_call_has_the_callers_family() {
 #[test]
 fn a_family_that_media_lacks_is_refused_in_words() {
     let mut w = world(None);
-    let uri = callee(&mut w);
+    let (_, uri) = w.callee("10006", &[]);
     w.media.manual = true;
     let v6 = PHONE_SDP.replace("IN IP4 127.0.0.1", "IN IP6 ::1");
     w.invite_for(&uri, "in1", &v6);

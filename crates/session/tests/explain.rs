@@ -5,7 +5,7 @@ mod world;
 use serde_json::{Value, json};
 use session::SocketId;
 use testkit::sip_text;
-use world::{PHONE_SDP, World, contact_uri};
+use world::{PHONE_SDP, World};
 
 fn explain(w: &mut World, page: SocketId, id: &str) -> Value {
     w.frames(page);
@@ -84,14 +84,8 @@ fn an_outgoing_call_is_explained() {
 #[test]
 fn an_incoming_call_has_its_invite_and_the_100() {
     let mut w = World::new();
-    let page = w.open_page();
-    let mut frame = world::connection("10006");
-    frame["data"][0]["features"] = json!(["explain"]);
-    w.say(page, frame);
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    w.frames(page);
-    let (mut peer, id) = w.is_called(page, &contact_uri(&register));
+    let (page, contact) = w.callee("10006", &["explain"]);
+    let (mut peer, id) = w.is_called(page, &contact);
     peer.re_invite(&mut w, &PHONE_SDP.replace("sendrecv", "sendonly"));
     let told = explain(&mut w, page, &id);
     assert_eq!(
@@ -115,17 +109,11 @@ fn an_incoming_call_has_its_invite_and_the_100() {
 #[test]
 fn a_call_to_ourselves_is_two_ladders() {
     let mut w = World::new();
-    let page = w.open_page();
-    let mut frame = world::connection("10006");
-    frame["data"][0]["features"] = json!(["explain"]);
-    w.say(page, frame);
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    w.frames(page);
+    let (page, contact) = w.callee("10006", &["explain"]);
     w.call(page, "c1", "10006");
     let invite = w.expect_sip("INVITE");
     let call_id = sip_text::header(&invite, "Call-ID").unwrap().to_owned();
-    w.invite_for(&contact_uri(&register), &call_id, PHONE_SDP);
+    w.invite_for(&contact, &call_id, PHONE_SDP);
     let id = w.ringing_id(page);
     w.respond(&invite, "180 Ringing", "b", "");
     let out = explain(&mut w, page, "c1");

@@ -6,28 +6,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use testkit::sip_text;
-use world::{Ice, PHONE_SDP, World, contact_uri};
+use world::{Ice, PHONE_SDP, World};
 
 fn ringing() -> (World, session::SocketId, String, String) {
     let mut w = World::new();
-    let page = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    w.frames(page);
-    let uri = contact_uri(&register);
+    let (page, uri) = w.callee("10006", &[]);
     let invite = w.invite_for(&uri, "in1", PHONE_SDP);
     (w, page, uri, invite)
-}
-
-fn call_id(frames: &[serde_json::Value]) -> String {
-    let notify = frames
-        .iter()
-        .find(|f| f["message"] == "notifyIncomingCall")
-        .expect("it rings");
-    notify["data"][0]["callId"]
-        .as_str()
-        .expect("a callId")
-        .to_owned()
 }
 
 #[test]
@@ -49,8 +34,8 @@ fn rings_is_answered_and_ends() {
     assert_eq!(call["caller"], "10005");
     assert_eq!(call["visibleName"], "Bob 10005");
     assert_eq!(call["mediaProvider"], "WebRTC");
-    let id = call_id(&frames);
-    w.answer(page, &id);
+    let id = call["callId"].as_str().unwrap();
+    w.answer(page, id);
     let ok = w.expect_sip("200");
     assert!(sip_text::body(&ok).contains("m=audio"), "{ok}");
     assert_eq!(w.told(page), ["talk:ESTABLISHED"]);
@@ -65,7 +50,7 @@ fn rings_is_answered_and_ends() {
 fn the_200_waits_for_dtls_but_not_longer_than_300_ms() {
     let (mut w, page, _, _) = ringing();
     w.media.ice = Ice::Never;
-    let id = call_id(&w.frames(page));
+    let id = w.ringing_id(page);
     w.answer(page, &id);
     assert!(w.try_sip("200").is_none(), "DTLS is not up yet");
     w.advance(Duration::from_millis(299));
@@ -85,7 +70,7 @@ fn the_200_waits_for_dtls_but_not_longer_than_300_ms() {
 #[test]
 fn declining_says_486() {
     let (mut w, page, _, _) = ringing();
-    let id = call_id(&w.frames(page));
+    let id = w.ringing_id(page);
     w.hangup(page, &id);
     w.expect_sip("486");
     assert_eq!(w.told(page), ["finish:FINISH"]);
@@ -126,7 +111,7 @@ fn nobody_answers() {
 fn a_page_whose_sdp_is_unusable_ends_with_488() {
     let (mut w, page, _, _) = ringing();
     w.media.refuse_answer = true;
-    let id = call_id(&w.frames(page));
+    let id = w.ringing_id(page);
     w.answer(page, &id);
     w.expect_sip("488");
     assert_eq!(w.told(page), ["finish:FAILED"]);
@@ -135,80 +120,53 @@ fn a_page_whose_sdp_is_unusable_ends_with_488() {
 #[test]
 fn two_pages_ring_on_one_invite_and_the_first_answer_wins() {
     let mut w = World::new();
-    let one = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    let two = w.registered("10006");
-    assert!(
-        w.try_sip("REGISTER").is_none(),
-        "one registration for both pages"
-    );
-    w.frames(one);
-    let invite = w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
-    let (frames_one, frames_two) = (w.frames(one), w.frames(two));
+    let ringing = w.two_ring();
+    let (one, two) = (ringing.one, ringing.two);
     assert_ne!(
-        call_id(&frames_one),
-        call_id(&frames_two),
+        ringing.id_one, ringing.id_two,
         "the callId is the session's own"
     );
-    w.answer(two, &call_id(&frames_two));
+    w.answer(two, &ringing.id_two);
     let ok = w.expect_sip("200");
-    w.in_dialog(&invite, &ok, "ACK", 1);
+    w.in_dialog(&ringing.invite, &ok, "ACK", 1);
     assert_eq!(w.told(two), ["talk:ESTABLISHED"]);
     let lost = w.frames(one);
     assert_eq!(lost[0]["data"][0]["status"], "FINISH");
     assert_eq!(lost[0]["data"][0]["info"], "answered elsewhere");
-    w.hangup(two, &call_id(&frames_two));
+    w.hangup(two, &ringing.id_two);
     w.expect_sip("BYE");
 }
 
 #[test]
 fn declining_on_one_page_stops_the_ring_on_all() {
     let mut w = World::new();
-    let one = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    let two = w.registered("10006");
-    w.frames(one);
-    w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
-    let id = call_id(&w.frames(one));
-    w.frames(two);
-    w.hangup(one, &id);
+    let ringing = w.two_ring();
+    w.hangup(ringing.one, &ringing.id_one);
     w.expect_sip("486");
-    assert_eq!(w.told(one), ["finish:FINISH"]);
-    assert_eq!(w.told(two), ["finish:FINISH"]);
+    assert_eq!(w.told(ringing.one), ["finish:FINISH"]);
+    assert_eq!(w.told(ringing.two), ["finish:FINISH"]);
 }
 
 #[test]
 fn this_tab_only_stops_ringing_here() {
     let mut w = World::new();
-    let one = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    let two = w.registered("10006");
-    w.frames(one);
-    w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
-    let id = call_id(&w.frames(one));
-    let id_two = call_id(&w.frames(two));
+    let ringing = w.two_ring();
     w.say(
-        one,
-        json!({"message":"hangup","data":[{"callId":id,"scope":"thisTab"}]}),
+        ringing.one,
+        json!({"message":"hangup","data":[{"callId":ringing.id_one,"scope":"thisTab"}]}),
     );
-    assert_eq!(w.told(one), ["finish:FINISH"]);
-    assert_eq!(w.told(two), [""; 0]);
-    w.answer(two, &id_two);
+    assert_eq!(w.told(ringing.one), ["finish:FINISH"]);
+    assert_eq!(w.told(ringing.two), [""; 0]);
+    w.answer(ringing.two, &ringing.id_two);
     w.expect_sip("200");
 }
 
 #[test]
 fn a_browser_leg_is_replaced_in_mid_call_and_the_sip_side_notices_nothing() {
     let mut w = World::new();
-    let one = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    w.frames(one);
-    let invite = w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
-    let id = call_id(&w.frames(one));
+    let (one, contact) = w.callee("10006", &[]);
+    let invite = w.invite_for(&contact, "in1", PHONE_SDP);
+    let id = w.ringing_id(one);
     w.answer(one, &id);
     let ok = w.expect_sip("200");
     w.in_dialog(&invite, &ok, "ACK", 1);

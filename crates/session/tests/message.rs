@@ -8,19 +8,7 @@ use serde_json::json;
 use session::SocketId;
 use testkit::sip_text;
 use world::peer::Peer;
-use world::{SIP_SERVER, World, connection, contact_uri};
-
-/// A page with these extensions, and the Contact of its registration.
-fn page_with(w: &mut World, features: &[&str]) -> (SocketId, String) {
-    let page = w.open_page();
-    let mut frame = connection("10006");
-    frame["data"][0]["features"] = json!(features);
-    w.say(page, frame);
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    w.frames(page);
-    (page, contact_uri(&register))
-}
+use world::{SIP_SERVER, World, connection};
 
 fn send(w: &mut World, page: SocketId, body: &str) {
     w.say(
@@ -33,7 +21,7 @@ fn send(w: &mut World, page: SocketId, body: &str) {
 fn a_page_sends_a_message_and_hears_what_became_of_it() {
     for (line, status) in [("200 OK", "ACCEPTED"), ("404 Not Found", "FAILED")] {
         let mut w = World::new();
-        let (page, _) = page_with(&mut w, &["sipMessage"]);
+        let (page, _) = w.callee("10006", &["sipMessage"]);
         send(&mut w, page, "Hello");
         let message = w.expect_sip("MESSAGE");
         assert_eq!(sip_text::body(&message), "Hello");
@@ -54,7 +42,7 @@ fn a_page_sends_a_message_and_hears_what_became_of_it() {
 #[test]
 fn a_message_that_cannot_go_out_is_answered_at_once() {
     let mut w = World::new();
-    let (page, _) = page_with(&mut w, &["sipMessage"]);
+    let (page, _) = w.callee("10006", &["sipMessage"]);
     // RFC 3428 section 8 counts the whole request.
     for length in [1000, 1300, 1301] {
         send(&mut w, page, &"x".repeat(length));
@@ -88,7 +76,7 @@ fn arrives(w: &mut World, contact: &str) {
 #[test]
 fn a_message_reaches_every_page_of_the_account() {
     let mut w = World::new();
-    let (page, contact) = page_with(&mut w, &["sipMessage"]);
+    let (page, contact) = w.callee("10006", &["sipMessage"]);
     let deaf = w.registered("10006");
     w.frames(deaf);
     arrives(&mut w, &contact);
@@ -105,7 +93,7 @@ fn a_message_reaches_every_page_of_the_account() {
 #[test]
 fn a_message_that_no_page_gets_is_480() {
     let mut w = World::new();
-    let (_, contact) = page_with(&mut w, &[]);
+    let (_, contact) = w.callee("10006", &[]);
     arrives(&mut w, &contact);
     w.expect_sip("480");
 }
@@ -113,7 +101,7 @@ fn a_message_that_no_page_gets_is_480() {
 #[test]
 fn a_message_in_a_call_names_the_call() {
     let mut w = World::new();
-    let (page, _) = page_with(&mut w, &["sipMessage"]);
+    let (page, _) = w.callee("10006", &["sipMessage"]);
     let mut peer: Peer = w.calls(page);
     w.sip_out.clear();
     peer.ask(&mut w, "MESSAGE", Some(("text/plain", "Hi")));
@@ -138,7 +126,7 @@ fn notify(w: &mut World, contact: &str, body: &str) {
 #[test]
 fn the_mailbox_is_told_to_pages_and_to_those_that_come_later() {
     let mut w = World::new();
-    let (page, contact) = page_with(&mut w, &["messageWaiting"]);
+    let (page, contact) = w.callee("10006", &["messageWaiting"]);
     notify(
         &mut w,
         &contact,
@@ -161,7 +149,7 @@ fn the_mailbox_is_told_to_pages_and_to_those_that_come_later() {
 #[test]
 fn each_retry_of_a_registration_is_told() {
     let mut w = World::new();
-    let (page, _) = page_with(&mut w, &["registrationState"]);
+    let (page, _) = w.callee("10006", &["registrationState"]);
     let plain = w.registered("10006");
     w.frames(page);
     w.frames(plain);

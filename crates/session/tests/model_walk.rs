@@ -138,7 +138,7 @@ fn finds_a_lost_ack() {
 fn finds_a_late_cancel_accepted() {
     finds(
         sip_fault(sip::fault::Fault::LateCancelAccepted),
-        "got the final answers",
+        "got the final responses",
     );
 }
 
@@ -151,7 +151,7 @@ fn finds_a_missing_bye_after_a_late_2xx() {
 fn finds_an_offer_that_is_answered_twice() {
     finds(
         sip_fault(sip::fault::Fault::OfferAnsweredTwice),
-        "got the final answers",
+        "got the final responses",
     );
 }
 

@@ -7,7 +7,7 @@ use session::media::{MediaCommand, StreamId};
 use session::{SocketId, What};
 use testkit::sip_text;
 use world::peer::{Peer, direction, version};
-use world::{PHONE_SDP, World, contact_uri};
+use world::{PHONE_SDP, World};
 
 fn up() -> (World, SocketId, Peer) {
     let mut w = World::new();
@@ -214,14 +214,8 @@ fn answer_with(w: &mut World, page: SocketId, id: &str) {
 
 fn called(features: &[&str]) -> (World, SocketId, String) {
     let mut w = World::new();
-    let page = w.open_page();
-    let mut frame = world::connection("10006");
-    frame["data"][0]["features"] = json!(features);
-    w.say(page, frame);
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    w.frames(page);
-    (w, page, contact_uri(&register))
+    let (page, contact) = w.callee("10006", features);
+    (w, page, contact)
 }
 
 #[test]
@@ -270,7 +264,7 @@ fn a_late_offer_whose_ack_has_no_sdp_ends_the_call_with_a_reason() {
     w.assert_calls_gone();
 }
 
-/// An INVITE without SDP that requires reliable answers: our offer is in the 180, the answer in PRACK.
+/// An INVITE without SDP that requires reliable provisional responses: our offer is in the 180, the answer in PRACK.
 fn reliable_late_offer(w: &mut World, contact: &str) -> (String, Peer, String) {
     let invite = sip_text::request(
         &format!("INVITE {contact}"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use session::What;
 use testkit::sip_text;
-use world::{PHONE_SDP, World, contact_uri};
+use world::{PHONE_SDP, World};
 
 /// The records so far, as the log prints them.
 fn said(w: &World) -> Vec<String> {
@@ -44,17 +44,10 @@ fn an_outgoing_call_is_followed_from_start_to_end() {
 #[test]
 fn an_incoming_call_names_all_sessions_that_ring_and_then_the_one_that_talks() {
     let mut w = World::new();
-    let one = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    let two = w.registered("10006");
-    w.frames(one);
-    w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
-    let frames = w.frames(two);
-    let id = frames[1]["data"][0]["callId"].as_str().unwrap().to_owned();
-    w.answer(two, &id);
-    w.hangup(two, &id);
-    let sessions = [one, two].map(|page| w.hub.session_of(page).unwrap());
+    let ringing = w.two_ring();
+    w.answer(ringing.two, &ringing.id_two);
+    w.hangup(ringing.two, &ringing.id_two);
+    let sessions = [ringing.one, ringing.two].map(|page| w.hub.session_of(page).unwrap());
     let of = |w: &World, at: usize| w.records[at].sessions.clone();
     assert!(matches!(
         w.records[0].what,

@@ -5,67 +5,54 @@ mod world;
 
 use std::time::Duration;
 
-use serde_json::Value;
-use session::SocketId;
 use testkit::sip_text;
-use world::{PHONE_SDP, World, contact_uri};
+use world::peer::TwoRing;
+use world::{PHONE_SDP, World};
 
 /// Two pages ring; the first has answered, and media has not taken its SDP yet.
-fn one_answers_two_rings() -> (World, SocketId, SocketId, String, String) {
+fn one_answers_two_rings() -> (World, TwoRing) {
     let mut w = World::new();
-    let one = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    let two = w.registered("10006");
-    w.frames(one);
-    w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
-    let (id_one, id_two) = (call_id(&w.frames(one)), call_id(&w.frames(two)));
+    let ringing = w.two_ring();
     w.media.manual = true;
-    w.answer(one, &id_one);
-    (w, one, two, id_one, id_two)
-}
-
-fn call_id(frames: &[Value]) -> String {
-    let notify = frames
-        .iter()
-        .find(|frame| frame["message"] == "notifyIncomingCall");
-    notify
-        .and_then(|frame| frame["data"][0]["callId"].as_str())
-        .expect("it rings")
-        .to_owned()
+    w.answer(ringing.one, &ringing.id_one);
+    (w, ringing)
 }
 
 #[test]
 fn a_reject_that_comes_after_anothers_answer_harms_nothing() {
-    let (mut w, one, two, _, id_two) = one_answers_two_rings();
-    w.hangup(two, &id_two);
-    assert_eq!(w.told(two), ["finish:FINISH"]);
+    let (mut w, ringing) = one_answers_two_rings();
+    w.hangup(ringing.two, &ringing.id_two);
+    assert_eq!(w.told(ringing.two), ["finish:FINISH"]);
     assert!(w.try_sip("486").is_none(), "the caller is not declined");
     while w.media_event() {}
     w.expect_sip("200");
-    assert_eq!(w.told(one), ["talk:ESTABLISHED"]);
+    assert_eq!(w.told(ringing.one), ["talk:ESTABLISHED"]);
 }
 
 #[test]
 fn the_others_ring_on_when_the_one_that_answered_is_lost() {
-    let (mut w, one, two, _, id_two) = one_answers_two_rings();
-    w.input(session::Input::SocketClosed { socket: one });
+    let (mut w, ringing) = one_answers_two_rings();
+    w.input(session::Input::SocketClosed {
+        socket: ringing.one,
+    });
     w.advance(Duration::ZERO);
-    assert_eq!(w.told(two), [""; 0]);
+    assert_eq!(w.told(ringing.two), [""; 0]);
     w.media.manual = false;
-    w.answer(two, &id_two);
+    w.answer(ringing.two, &ringing.id_two);
     w.expect_sip("200");
-    assert_eq!(w.told(two), ["talk:ESTABLISHED"]);
+    assert_eq!(w.told(ringing.two), ["talk:ESTABLISHED"]);
 }
 
 #[test]
 fn the_last_page_lost_while_answering_is_480_not_busy() {
-    let (mut w, one, two, _, id_two) = one_answers_two_rings();
+    let (mut w, ringing) = one_answers_two_rings();
     w.say(
-        two,
-        serde_json::json!({"message":"hangup","data":[{"callId":id_two,"scope":"thisTab"}]}),
+        ringing.two,
+        serde_json::json!({"message":"hangup","data":[{"callId":ringing.id_two,"scope":"thisTab"}]}),
     );
-    w.input(session::Input::SocketClosed { socket: one });
+    w.input(session::Input::SocketClosed {
+        socket: ringing.one,
+    });
     w.advance(Duration::ZERO);
     w.expect_sip("480");
     assert!(w.media.open.is_empty());

@@ -11,7 +11,7 @@ pub enum Fault {
     LateCancelAccepted,
     /// A 2xx that crosses our CANCEL is ACKed, but its dialog is not left.
     MissingBye,
-    /// An offer of the peer gets a second final answer.
+    /// An offer of the peer gets a second final response.
     OfferAnsweredTwice,
     /// A 2xx makes its early dialog anew, and with it our CSeq.
     CseqReset,

@@ -44,7 +44,7 @@ fn before_any_1xx_cancel_is_held() {
     bench.reply(&invite, 100);
     let cancel = bench.request(Method::Cancel);
     bench.reply(&cancel, 200);
-    // More provisional answers bring no second CANCEL.
+    // More provisional responses bring no second CANCEL.
     bench.reply(&invite, 180);
     bench.silent();
     bench.no_event();

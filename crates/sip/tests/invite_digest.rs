@@ -81,7 +81,7 @@ fn proxy_and_server_may_both_ask_but_not_after_180() {
     }
 }
 
-/// 100 is the next hop's own and tells of nobody: a challenge after it is answered.
+/// A 100 comes from the next hop itself and does not show that anybody was reached, so a challenge after it is answered.
 #[test]
 fn a_challenge_after_100_is_answered() {
     let mut bench = Bench::new();
@@ -128,13 +128,7 @@ fn a_bye_may_be_challenged_for_the_realm_of_the_registration() {
     register_with(&mut bench, Algorithm::Md5);
     let id = bench.call("192.0.2.10");
     let invite = bench.request(Method::Invite);
-    bench.reply_with(&invite, 200, |ok| {
-        ok.headers
-            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
-        picked_up(ok);
-    });
-    bench.request(Method::Ack);
-    bench.event();
+    bench.picked_up_through_pbx(&invite);
     bench.act(|ua, now| ua.end(id, now));
     let bye = bench.request(Method::Bye);
     bench.reply_with(&bye, 407, |r| challenge(r, "n1", false));
@@ -207,13 +201,7 @@ fn a_bye_challenged_by_our_own_proxy_is_answered() {
     bench.reply_with(&invite, 407, |r| challenge(r, "p1", false));
     bench.request(Method::Ack);
     let invite = bench.request(Method::Invite);
-    bench.reply_with(&invite, 200, |ok| {
-        ok.headers
-            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
-        picked_up(ok);
-    });
-    bench.request(Method::Ack);
-    bench.event();
+    bench.picked_up_through_pbx(&invite);
     bench.act(|ua, now| ua.end(id, now));
     let bye = bench.request(Method::Bye);
     assert!(without_credentials(&bye));
@@ -277,13 +265,7 @@ fn a_new_realm_inside_a_dialog_gets_nothing() {
     let mut bench = Bench::new();
     let id = bench.call("192.0.2.10");
     let invite = bench.request(Method::Invite);
-    bench.reply_with(&invite, 200, |ok| {
-        ok.headers
-            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
-        picked_up(ok);
-    });
-    bench.request(Method::Ack);
-    bench.event();
+    bench.picked_up_through_pbx(&invite);
     bench.act(|ua, now| ua.end(id, now));
     let bye = bench.request(Method::Bye);
     bench.reply_with(&bye, 401, |r| challenge(r, "n", false));

@@ -5,7 +5,7 @@ mod bench;
 
 use bench::*;
 use bytes::Bytes;
-use sip::{Event, HeaderName, InviteId, Message, Method, Request, RequestId, Response};
+use sip::{Event, HeaderName, Message, Method, Request, RequestId, Response};
 
 const OTHER: &[u8] = b"v=0\r\no=- 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4002 RTP/AVP 8\r\n";
 
@@ -37,19 +37,6 @@ fn answer_with(bench: &mut Bench, request: RequestId, sdp: &'static [u8]) -> Res
     bench.response(200)
 }
 
-/// The call is unharmed: it hangs up as any other, in `hop`.
-#[track_caller]
-fn hangs_up(bench: &mut Bench, id: InviteId) -> Request {
-    bench.act(|ua, now| ua.end(id, now));
-    let bye = bench.request(Method::Bye);
-    bench.reply(&bye, 200);
-    assert!(matches!(bench.event(), Event::Ended { .. }));
-    bench.pass(secs(70));
-    bench.ignore_sent();
-    bench.over();
-    bye
-}
-
 #[test]
 fn a_re_invite_is_answered_and_its_2xx_repeated_until_the_ack() {
     let mut bench = Bench::new();
@@ -71,7 +58,7 @@ fn a_re_invite_is_answered_and_its_2xx_repeated_until_the_ack() {
     // A second answer to the same request goes nowhere.
     bench.act(|ua, now| ua.respond(request, 488, &[], Bytes::new(), now));
     bench.silent();
-    let bye = hangs_up(&mut bench, id);
+    let bye = bench.hangs_up(id);
     assert_eq!(
         bye.uri.to_string(),
         "sip:peer@192.0.2.10:5070",
@@ -95,7 +82,7 @@ fn a_refused_re_invite_leaves_the_call_and_its_target_as_they_were() {
     ack.headers.set(HeaderName::Via, via);
     bench.pbx_sends(&ack);
     bench.no_event();
-    let bye = hangs_up(&mut bench, id);
+    let bye = bench.hangs_up(id);
     assert_ne!(bye.uri.to_string(), "sip:peer@192.0.2.10:5070");
 }
 
@@ -149,7 +136,7 @@ fn a_re_invite_without_sdp_gets_our_offer_and_its_answer_comes_in_the_ack() {
         panic!("an answer expected")
     };
     assert_eq!(sdp, Some(Bytes::from_static(SDP)));
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -190,7 +177,7 @@ fn an_earlier_offer_of_theirs_that_waits_gets_500_with_retry_after() {
         let ack = ack(&mut bench, &invite, base);
         bench.pbx_sends(&ack);
     }
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -211,7 +198,7 @@ fn a_re_invite_that_overtakes_the_ack_of_a_complete_exchange_is_taken() {
     }
     bench.pass(secs(40));
     bench.silent();
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -234,7 +221,7 @@ fn update_with_an_offer_and_without() {
     let (request, _) = offered(&mut bench);
     bench.act(|ua, now| ua.respond(request, 488, &[], Bytes::new(), now));
     bench.response(488);
-    let bye = hangs_up(&mut bench, id);
+    let bye = bench.hangs_up(id);
     assert_eq!(bye.uri.to_string(), "sip:peer@192.0.2.10:5070");
 }
 
@@ -263,7 +250,7 @@ fn a_cancel_of_a_re_invite_leaves_the_call_up() {
     bench.pbx_sends(&update);
     let (request, _) = offered(&mut bench);
     answer_with(&mut bench, request, OTHER);
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -293,7 +280,7 @@ fn the_peer_of_a_dialog_that_has_ended_is_answered_for_a_while() {
     let bye = bench.request(Method::Bye);
     bench.reply(&bye, 200);
     bench.event();
-    // Until the INVITE's transaction ends the dialog itself answers, for as long again it gets 481.
+    // The dialog itself answers until the INVITE's transaction ends. For the same time again the peer gets 481.
     bench.pass(secs(6));
     let crossing = bench.peer_request(&invite, Method::Bye, 1, "peer");
     bench.receive(&udp("198.51.100.7:5060"), &Message::Request(crossing));

@@ -1,4 +1,4 @@
-//! Reliable provisional answers (RFC 3262) in both roles, and what may overtake what.
+//! Reliable provisional responses (RFC 3262) in both roles, and what may overtake what.
 #![allow(missing_docs, clippy::unwrap_used)]
 mod bench;
 

@@ -29,7 +29,7 @@ struct Sent {
 }
 
 impl Sent {
-    /// Its transaction takes a 2xx: 64*T1 after the INVITE, its CANCEL or its final answer it does not.
+    /// Whether its transaction still takes a 2xx: it does until 64*T1 after the INVITE, its CANCEL or its final response.
     fn lives(&self, now: Duration) -> bool {
         let young = |since: Duration| now < since + secs(32);
         match (self.answered, self.cancelled) {
@@ -418,7 +418,7 @@ impl Walk {
         for branch in &self.heard {
             assert!(
                 self.finals.contains_key(branch),
-                "seed {seed}: INVITE {branch} got no final answer"
+                "seed {seed}: INVITE {branch} got no final response"
             );
         }
     }

@@ -31,18 +31,6 @@ fn with_answer(ok: &mut Response) {
         .push(HeaderName::Contact, "<sip:peer@192.0.2.10:5070>");
 }
 
-#[track_caller]
-fn hangs_up(bench: &mut Bench, id: InviteId) -> Request {
-    bench.act(|ua, now| ua.end(id, now));
-    let bye = bench.request(Method::Bye);
-    bench.reply(&bye, 200);
-    assert!(matches!(bench.event(), Event::Ended { .. }));
-    bench.pass(secs(110));
-    bench.ignore_sent();
-    bench.over();
-    bye
-}
-
 #[test]
 fn an_offer_is_answered_acknowledged_and_moves_the_target() {
     let mut bench = Bench::new();
@@ -66,7 +54,7 @@ fn an_offer_is_answered_acknowledged_and_moves_the_target() {
     bench.reply_with(&again, 200, with_answer);
     assert_eq!(bench.request(Method::Ack), ack);
     bench.no_event();
-    let bye = hangs_up(&mut bench, id);
+    let bye = bench.hangs_up(id);
     assert_eq!(bye.uri.to_string(), "sip:peer@192.0.2.10:5070");
     assert_eq!(bye.headers.cseq().unwrap().number, cseq + 1);
 }
@@ -83,7 +71,7 @@ fn a_refused_offer_leaves_the_call_as_it_was() {
             panic!("a refusal expected")
         };
         assert_eq!(cause.sip_code, Some(status));
-        hangs_up(&mut bench, id);
+        bench.hangs_up(id);
     }
 }
 
@@ -132,7 +120,7 @@ fn a_peer_that_says_100_and_no_more_is_cancelled_and_the_call_lives() {
     bench.reply(&again, 487);
     bench.request(Method::Ack);
     assert!(matches!(bench.event(), Event::OfferRefused { .. }));
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -153,7 +141,7 @@ fn an_offer_waits_for_the_one_that_is_open() {
     bench.request(Method::Ack);
     assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
     bench.no_event();
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -177,7 +165,7 @@ fn an_offer_waits_for_theirs() {
     bench.reply(&again, 488);
     bench.request(Method::Ack);
     bench.event();
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -202,11 +190,11 @@ fn the_owner_of_the_call_id_waits_2_1_to_4_s_after_491() {
         again = due(&mut bench, id);
     }
     assert!(waits.len() > 4, "the wait is random: {waits:?}");
-    // Eight glares in a row are no glare.
+    // Eight 491 in a row are no longer taken for a glare.
     bench.reply(&again, 491);
     bench.request(Method::Ack);
     assert!(matches!(bench.event(), Event::OfferRefused { .. }));
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -268,7 +256,7 @@ fn during_a_glare_their_offer_comes_first() {
     bench.reply_with(&again, 200, with_answer);
     bench.request(Method::Ack);
     assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -288,7 +276,7 @@ fn a_500_with_retry_after_is_tried_again() {
     bench.reply_with(&again, 200, with_answer);
     bench.request(Method::Ack);
     bench.event();
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]
@@ -339,13 +327,7 @@ fn behind_a_proxy_that_asks(bench: &mut Bench) -> InviteId {
     bench.reply_with(&invite, 407, |r| challenge(r, "first", false));
     bench.request(Method::Ack);
     let invite = bench.request(Method::Invite);
-    bench.reply_with(&invite, 200, |ok| {
-        ok.headers
-            .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
-        picked_up(ok);
-    });
-    bench.request(Method::Ack);
-    bench.event();
+    bench.picked_up_through_pbx(&invite);
     id
 }
 
@@ -361,7 +343,7 @@ fn a_challenge_after_a_183_comes_from_the_callee_and_gets_no_credentials() {
         panic!("a refusal expected")
     };
     assert_eq!(cause.sip_code, Some(407));
-    hangs_up(&mut bench, id);
+    bench.hangs_up(id);
 }
 
 #[test]

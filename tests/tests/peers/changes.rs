@@ -25,7 +25,7 @@ const PHONE: User = USERS[0];
 pub(crate) const HEARD: f64 = 1.0;
 /// How long a held call is listened to, in seconds.
 pub(crate) const HELD: f64 = 1.0;
-/// What was on its way when a call was held is heard for so long, in seconds.
+/// How long sound that was on its way may still be heard after a call was held, in seconds.
 pub(crate) const ON_ITS_WAY: f64 = 0.3;
 /// The shortest session interval there is.
 const SESSION: Duration = Duration::from_secs(90);

@@ -75,7 +75,7 @@ fn two_phones_change_a_call_in_every_way() {
     });
 }
 
-/// The next final answer to such a request is a 200.
+/// The next final response to such a request is a 200.
 fn request(phone: &mut Pjsua2, whose: &str, method: &str) -> Result<()> {
     let fields = [("whose", whose.into()), ("method", method.into())];
     let event = phone.event_with("request", &fields, SOON)?;

@@ -9,17 +9,13 @@ use tests::figures::{Figures, nothing_is_left};
 use tests::folder::case;
 use tests::ringdown::Ringdown;
 use tests::sipp::{Script, Sipp};
-use tests::sipp_line::{SippLine, USER};
+use tests::sipp_line::{OWN_END, SippLine, THEIR_END, USER};
 use tests::tone::Tone;
 use tests::wait;
 
 const SOON: Duration = Duration::from_secs(10);
 /// 64*T1 is 6.4 s here.
 const AFTER_SILENCE: Duration = Duration::from_secs(15);
-
-/// What an ordinary end by the page says.
-const OWN_END: (&str, Option<u64>, &str) = ("FINISH", None, "Normal call clearing");
-const THEIR_END: (&str, Option<u64>, &str) = ("FINISH", None, "10005 hung up.");
 
 /// The script calls; `then` is what the page does meanwhile. Afterwards the page's call ended with `status`,
 /// `sip_status`, and words that hold `words`.

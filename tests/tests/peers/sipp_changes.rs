@@ -1,5 +1,5 @@
 //! A call changes while it lives, with a SIP peer that follows a script (SIPp): re-INVITE and UPDATE, glare, reliable
-//! provisional answers, late offers, session timers, digits, and messages outside a dialog.
+//! provisional responses, late offers, session timers, digits, and messages outside a dialog.
 
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ fn direction(message: &str) -> &str {
     lines.rfind(|l| all.contains(l)).unwrap_or("sendrecv")
 }
 
-/// Of the messages of ours the final answers to this method.
+/// Of the messages of ours the final responses to this method.
 fn answers<'a>(received: &'a [String], method: &str) -> Vec<&'a str> {
     let to_method = |message: &&String| {
         let cseq = header(message, "CSeq").unwrap_or_default();

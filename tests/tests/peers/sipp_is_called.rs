@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use tests::folder::case;
 use tests::rtp_end::RtpEnd;
 use tests::sipp::Script;
-use tests::sipp_line::{SILENCE_MS, SippLine};
+use tests::sipp_line::{OWN_END, SILENCE_MS, SippLine, THEIR_END};
 use tests::tone::Tone;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -37,9 +37,6 @@ fn called(
         Ok(())
     });
 }
-
-/// What an ordinary end by the page says.
-const OWN_END: (&str, Option<u64>, &str) = ("FINISH", None, "Normal call clearing");
 
 /// Talks until both sides have heard each other, then hangs up.
 fn talk(line: &SippLine, id: &str) -> Result<()> {
@@ -89,8 +86,7 @@ fn every_provisional_answer_is_told_once_and_both_sides_are_heard() {
 
 #[test]
 fn the_peer_hangs_up() {
-    let end = ("FINISH", None, "10005 hung up.");
-    called(Script::waits("uas/hangs_up"), &[], listen, end);
+    called(Script::waits("uas/hangs_up"), &[], listen, THEIR_END);
 }
 
 #[test]
@@ -308,12 +304,10 @@ fn a_bye_without_an_answer_is_over_after_64_t1() {
 
 #[test]
 fn requests_with_wrong_tags_get_481_and_harm_no_call() {
-    let end = ("FINISH", None, "10005 hung up.");
-    called(Script::waits("uas/wrong_tags"), &[], listen, end);
+    called(Script::waits("uas/wrong_tags"), &[], listen, THEIR_END);
 }
 
 #[test]
 fn request_numbers_may_jump_up_and_never_down() {
-    let end = ("FINISH", None, "10005 hung up.");
-    called(Script::waits("uas/cseq_jumps"), &[], listen, end);
+    called(Script::waits("uas/cseq_jumps"), &[], listen, THEIR_END);
 }

@@ -24,7 +24,7 @@ const SOON: Duration = Duration::from_secs(10);
 const AT_ONCE: Duration = Duration::from_secs(3);
 /// 64*T1, the 5 s of T4, and a busy machine.
 const LINGER: Duration = Duration::from_secs(60);
-/// Of each call's sound so much is heard clearly on either side, in seconds.
+/// How much of each call's sound is heard clearly on either side, in seconds.
 const HEARD: f64 = 0.3;
 /// Calls on the line that loses packets, in either direction.
 const LOST_CALLS: u32 = 60;

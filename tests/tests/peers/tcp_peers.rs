@@ -61,6 +61,32 @@ fn register(link: &mut Link) -> Result<String> {
     Ok(uri.to_owned())
 }
 
+/// A server, and a page that is registered there over one connection.
+struct Registered {
+    server: Server,
+    ringdown: Ringdown,
+    page: Wire,
+    link: Link,
+    /// The URI of the page's Contact.
+    contact: String,
+}
+
+fn registered(folder: &Folder) -> Result<Registered> {
+    let server = Server::start(true)?;
+    let ringdown = Ringdown::serve(folder, &[("sip_transport", "tcp")])?;
+    let mut page = page(&ringdown, server.addr, "127.0.0.1", true)?;
+    let mut link = server.link(SOON)?;
+    let contact = register(&mut link)?;
+    page.next("registered", SOON)?;
+    Ok(Registered {
+        server,
+        ringdown,
+        page,
+        link,
+        contact,
+    })
+}
+
 /// A request of the server to a Contact, as it stands on a connection.
 fn request(method: &str, contact: &str, server: SocketAddr, call: &str, body: &str) -> String {
     format!(
@@ -123,12 +149,13 @@ fn messages_in_any_pieces_and_keep_alives_between_them() {
 #[test]
 fn a_connection_that_the_server_closes_is_made_anew_and_called_over() {
     case(|folder| {
-        let server = Server::start(true)?;
-        let ringdown = Ringdown::serve(folder, &[("sip_transport", "tcp")])?;
-        let mut page = page(&ringdown, server.addr, "127.0.0.1", true)?;
-        let mut link = server.link(SOON)?;
-        register(&mut link)?;
-        page.next("registered", SOON)?;
+        let Registered {
+            server,
+            ringdown: _ringdown,
+            mut page,
+            link,
+            ..
+        } = registered(folder)?;
         drop(link);
         let mut link = server.link(SOON)?;
         let contact = register(&mut link)?;
@@ -181,12 +208,13 @@ fn a_call_outlives_its_connection() {
 #[test]
 fn an_answer_finds_its_way_when_its_connection_is_gone() {
     case(|folder| {
-        let server = Server::start(true)?;
-        let ringdown = Ringdown::serve(folder, &[("sip_transport", "tcp")])?;
-        let mut page = page(&ringdown, server.addr, "127.0.0.1", true)?;
-        let mut link = server.link(SOON)?;
-        let contact = register(&mut link)?;
-        page.next("registered", SOON)?;
+        let Registered {
+            server,
+            ringdown,
+            mut page,
+            mut link,
+            contact,
+        } = registered(folder)?;
         // The server calls over a connection of its own, as it may, and loses it.
         let mut own = Link::connect(ringdown.sip)?;
         own.write(&request("INVITE", &contact, server.addr, "lost", PHONE_SDP))?;
@@ -222,7 +250,7 @@ fn a_server_that_cannot_be_reached_is_named_with_its_transport() {
     });
 }
 
-/// Calls with so much of its own in the SDP that the INVITE is larger than 1300 bytes.
+/// Calls with so many extra lines of SDP that the INVITE is larger than 1300 bytes.
 fn large_call(page: &mut Wire) -> Result<()> {
     let lines: Vec<String> = (0..20)
         .map(|n| format!("a=x-line-{n}:{}", "0123456789".repeat(6)))
@@ -321,12 +349,13 @@ fn a_proxy_that_restarts_has_its_bindings_again() {
 #[test]
 fn silent_connections_keep_nobody_away() {
     case(|folder| {
-        let server = Server::start(true)?;
-        let ringdown = Ringdown::serve(folder, &[("sip_transport", "tcp")])?;
-        let mut page = page(&ringdown, server.addr, "127.0.0.1", true)?;
-        let mut link = server.link(SOON)?;
-        let contact = register(&mut link)?;
-        page.next("registered", SOON)?;
+        let Registered {
+            server,
+            ringdown,
+            mut page,
+            link: _link,
+            contact,
+        } = registered(folder)?;
         let mut silent = Vec::new();
         for _ in 0..300 {
             silent.push(Link::connect(ringdown.sip)?);

@@ -1,4 +1,4 @@
-//! What a stranger sees on the wire: one call of each kind, every packet of it dissected by tshark.
+//! What an independent dissector sees on the wire: one call of each kind, with every packet checked by tshark.
 
 use std::time::Duration;
 

@@ -15,14 +15,14 @@ use crate::record::What;
 use crate::timers::CallAlarm;
 
 impl Call {
-    /// After the page has its final status only the user agent's last word matters.
+    /// Inputs of a call whose page has its final status. Only the last event of the user agent still matters.
     pub(super) fn ending(&mut self, input: &CallInput, out: &mut Vec<Effect>) {
         match input {
             CallInput::Sip(sip::Event::Refused { .. } | sip::Event::Ended { .. }) => {
                 self.sip.invited = false;
                 out.push(Effect::Forget);
             }
-            // There is no call any more that it could change (RFC 3261 §12.2.2).
+            // The call that it would change is over (RFC 3261 §12.2.2).
             CallInput::Sip(
                 sip::Event::Offered { request, .. } | sip::Event::Info { request, .. },
             ) => out.push(Effect::Respond {
@@ -85,7 +85,7 @@ impl Call {
                 self.nobody_here(out);
             }
         } else if ringing {
-            // A person declined: for the whole account.
+            // A person declined, which counts for all pages of the account.
             out.push(Effect::Reject(rules.decline_code, "Declined"));
             let cause = cause::clearing(Side::Browser, "Normal call clearing");
             self.finish(CallStatus::Finish, &cause, out);
@@ -125,7 +125,7 @@ impl Call {
                 self.drop_leg(leg, cause.clone(), out);
             }
             if was_live {
-                // Whoever answered is gone before the SIP side knew: the others ring on.
+                // The page that answered is gone before the SIP side was told, so the other pages ring on.
                 self.state = State::Ringing;
                 out.push(Effect::Disarm(CallAlarm::MediaOwes));
                 out.push(Effect::Disarm(CallAlarm::Ice));

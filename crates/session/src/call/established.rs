@@ -31,7 +31,7 @@ impl Call {
         self.tell_hold(out);
     }
 
-    /// Events of the user agent that both directions take alike; the rest is given back.
+    /// Handles the events of the user agent that mean the same in both directions, and returns the others.
     pub(super) fn sip_change(&mut self, event: Event, out: &mut Vec<Effect>) -> Option<Event> {
         match event {
             Event::Offered {
@@ -59,7 +59,7 @@ impl Call {
         None
     }
 
-    /// What offer and answer came to in one dialog goes to media.
+    /// Passes to media what offer and answer have agreed on in one dialog.
     pub(super) fn agree(&mut self, stream: StreamId, agreement: Agreement, out: &mut Vec<Effect>) {
         out.push(Effect::Media(MediaCommand::ConnectSipLeg {
             call: self.id,
@@ -228,7 +228,7 @@ impl Call {
         }
     }
 
-    /// Puts on record that something changed.
+    /// Puts a change on record.
     pub(super) fn note_change(&self, what: Vec<String>, by: Side, out: &mut Vec<Effect>) {
         let why = self.why();
         self.note(What::Changed { what, by, why }, out);

@@ -27,7 +27,7 @@ pub(super) struct Hold {
     offer: OurOffer,
     /// The `hold` or `unhold` that has no answer yet.
     owed: Option<Wish>,
-    /// Media lets nothing of the browser pass.
+    /// Nothing of the browser's media reaches the SIP side.
     silenced: bool,
 }
 
@@ -56,7 +56,7 @@ pub(super) enum Taken {
 pub(crate) struct Wish {
     /// `hold`; else `unhold`.
     pub(crate) hold: bool,
-    /// It means to transfer the call next.
+    /// The page means to transfer the call next (`holdForTransfer`).
     pub(crate) for_transfer: bool,
 }
 
@@ -112,7 +112,7 @@ impl Call {
         negotiation.agree(stream, offer);
         negotiation.hold.offer = OurOffer::Sent { hold: wanted };
         if wanted {
-            // Nobody who has pressed Hold is heard, whatever the peer will say.
+            // A page that has pressed Hold is not heard, whatever the peer answers.
             self.silence(true, out);
         }
     }
@@ -158,7 +158,7 @@ impl Call {
         self.pursue_wish(out);
     }
 
-    /// What our own offer has come to is in force, and what the page wanted meanwhile is next.
+    /// The result of our own offer is in force. What the page has asked for meanwhile comes next.
     pub(super) fn wish_settled(&mut self, out: &mut Vec<Effect>) {
         let in_force = self.sip.negotiation.hold.in_force;
         self.silence(in_force, out);
@@ -168,7 +168,7 @@ impl Call {
         }
     }
 
-    /// While silenced nothing of the browser's media reaches the SIP side.
+    /// While it is silenced, nothing of the browser's media reaches the SIP side.
     fn silence(&mut self, held: bool, out: &mut Vec<Effect>) {
         let silenced = &mut self.sip.negotiation.hold.silenced;
         if std::mem::replace(silenced, held) != held {

@@ -32,7 +32,7 @@ pub(crate) struct Arrival {
     pub(crate) from: IpAddr,
     /// `None`: late offer (RFC 3261 §13.2.1). We offer in the 200, or earlier where `reliable` says so.
     pub(crate) offer: Option<Description>,
-    /// The caller requires reliable provisional answers, and the first of them carries our offer if
+    /// The caller requires reliable provisional responses, and the first of them carries our offer if
     /// the INVITE has none (RFC 3262 §5).
     pub(crate) reliable: bool,
     /// What our offer to the pages says.

@@ -101,7 +101,7 @@ impl Call {
     }
 }
 
-/// Small words that read well where a status is made.
+/// Adds the cause and the SIP status to what a page is told of a call.
 pub(super) trait Because {
     fn because(self, cause: &Cause) -> Self;
     fn sip_status(self, code: Option<u16>) -> Self;

@@ -110,7 +110,7 @@ pub(crate) enum Effect {
     RequestOffer,
     /// Send this offer in the call.
     Reoffer(Bytes),
-    /// The final answer to a request of the peer.
+    /// The final response to a request of the peer.
     Respond {
         request: RequestId,
         status: u16,

@@ -1,4 +1,4 @@
-//! Outgoing call (A7): page -> INVITE -> provisional answers -> 2xx -> talk.
+//! Outgoing call (A7): page -> INVITE -> provisional responses -> 2xx -> talk.
 
 use bytes::Bytes;
 use sdp::{Agreement, Description, LocalMedia, MediaKind};

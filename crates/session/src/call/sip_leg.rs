@@ -117,7 +117,7 @@ impl Negotiation {
         self.agreements.get(&self.selected?)
     }
 
-    /// The page has been answered with video, in whichever dialog.
+    /// Whether the page has been answered with video, in any dialog.
     pub(super) fn video_is_up(&self) -> bool {
         let is_video = |media: &MediaPlan| media.kind == MediaKind::Video && media.accepted;
         let mut plans = self

@@ -67,7 +67,7 @@ impl Hub {
             return self.close(socket, MESSAGE_TOO_BIG, &error.to_string());
         }
         let message = match (&error.message, &error.call_id) {
-            // A call the page believes in must not stay PENDING (K1).
+            // A call that the page shows must not stay PENDING (K1).
             (Some(name), Some(call_id)) if name == "call" && self.is_new(socket, call_id) => {
                 ServerMessage::Finish(failed(call_id, error.to_string()))
             }

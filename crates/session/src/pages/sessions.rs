@@ -53,7 +53,7 @@ impl Hub {
         self.send(socket, &ServerMessage::GetUserData(Box::new(user)));
         match account {
             Some(account) if register => self.join(account, id, now),
-            // It would wait for REGISTERED for ever.
+            // The page would wait for REGISTERED for ever.
             None if connection_asked => {
                 let text = "sipRegisterRequired is set, but there is no sipLogin to register.";
                 self.tell(id, ServerMessage::Fail(Fail::registration(None, text)));

@@ -25,7 +25,7 @@ pub(crate) struct Books {
     cseqs: BTreeMap<Dialog, u32>,
     /// Our latest description in each dialog.
     descriptions: BTreeMap<Dialog, (u64, String)>,
-    /// Our re-INVITE without final answer in each dialog, by CSeq, and since when.
+    /// Our re-INVITE without final response in each dialog, by CSeq, and since when.
     open: BTreeMap<Dialog, (u32, Instant)>,
     asked: BTreeMap<String, Asked>,
     /// RAck values of our PRACKs.
@@ -105,7 +105,7 @@ impl Books {
             if asked.finals.len() > 1 {
                 let finals = asked.finals.clone();
                 let cseq = sip_text::header(text, "CSeq");
-                self.fail(format!("{cseq:?} got the final answers {finals:?}"));
+                self.fail(format!("{cseq:?} got the final responses {finals:?}"));
             }
         }
         self.our_description(dialog(text, "From"), text);
@@ -153,7 +153,7 @@ impl Books {
     }
 }
 
-/// By what a request and its answers are one.
+/// What a request and its responses have in common.
 fn key(text: &str) -> String {
     let via = sip_text::header(text, "Via").expect("a Via");
     let branch = via.split("branch=").nth(1).unwrap_or_default();

@@ -37,7 +37,7 @@ pub(crate) struct Walk {
     cseq: u32,
     /// How the incoming INVITE is made.
     kind: Kind,
-    /// RSeq of the peer's next reliable provisional answer, in fork `a` and in fork `b`.
+    /// RSeq of the peer's next reliable provisional response, in fork `a` and in fork `b`.
     rseq: u32,
     /// The peer's latest re-INVITE, and whether our 200 to it is ACKed.
     re_invite: Option<(String, bool)>,
@@ -488,7 +488,7 @@ impl Walk {
         }
     }
 
-    /// The world goes away; what is left must be nothing. `Err` says which invariant broke.
+    /// The world goes away, and nothing may be left. `Err` says which invariant broke.
     pub(crate) fn settle(mut self) -> Result<(), String> {
         let lost = self.page_lost;
         if !lost {
@@ -547,7 +547,7 @@ impl Walk {
         self.w.frames(self.page).iter().filter(of_the_call).count()
     }
 
-    /// Invariant 4 as the caller sees it: exactly one final answer; a 2xx ends with BYE.
+    /// Invariant 4 as the caller sees it: exactly one final response; a 2xx ends with BYE.
     fn check_incoming(&self) -> Result<(), String> {
         let finals: BTreeSet<u16> = self
             .ours
@@ -557,7 +557,7 @@ impl Walk {
             .filter(|status| *status >= 200)
             .collect();
         if finals.len() != 1 {
-            return Err(format!("the INVITE got the final answers {finals:?}"));
+            return Err(format!("the INVITE got the final responses {finals:?}"));
         }
         let byed = self.bye_from_peer || self.ours.iter().any(|text| text.starts_with("BYE "));
         if finals.contains(&200) && !byed {

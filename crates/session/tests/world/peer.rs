@@ -1,5 +1,6 @@
 //! The far end of one dialog: it asks, answers, and keeps its own numbers.
 
+use session::SocketId;
 use session::media::{MediaCommand, StreamId};
 use testkit::sip_text;
 
@@ -10,7 +11,7 @@ use super::{PHONE_SDP, SIP_SERVER, World, contact_uri};
 pub struct Peer {
     /// Its From.
     pub from: String,
-    /// Its To: we.
+    /// Its To, which is our side.
     pub to: String,
     pub call_id: String,
     pub target: String,
@@ -18,7 +19,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Of a call that we made: what it answered our INVITE with had this tag.
+    /// The far end of a call that we made; its responses to our INVITE have this tag.
     pub fn called(invite: &str, tag: &str) -> Self {
         let head = |name| sip_text::header(invite, name).expect("INVITE has it");
         Self {
@@ -30,7 +31,7 @@ impl Peer {
         }
     }
 
-    /// Of a call that it made, by its INVITE and an answer of ours.
+    /// The far end of a call that it made, from its INVITE and a response of ours.
     pub fn caller(invite: &str, answer: &str) -> Self {
         let head = |name| sip_text::header(invite, name).expect("INVITE has it");
         Self {
@@ -84,7 +85,7 @@ impl Peer {
         )
     }
 
-    /// A re-INVITE with this SDP, and our final answer to it, ACKed.
+    /// A re-INVITE with this SDP, and our final response to it, ACKed.
     pub fn re_invite(&mut self, w: &mut World, sdp: &str) -> String {
         w.sip_out.clear();
         self.ask(w, "INVITE", Some(("application/sdp", sdp)));
@@ -103,13 +104,31 @@ impl Peer {
     }
 }
 
+/// Two pages of one account on which the same call rings.
+#[derive(Debug)]
+pub struct TwoRing {
+    pub one: SocketId,
+    pub two: SocketId,
+    /// The `callId` of page `one`.
+    pub id_one: String,
+    /// The `callId` of page `two`.
+    pub id_two: String,
+    pub invite: String,
+}
+
 impl World {
-    /// A page with these extensions, registered.
-    pub fn registered_with(&mut self, login: &str, features: &[&str]) -> session::SocketId {
+    /// A page that connected with these extensions, REGISTER not answered yet.
+    fn connect_with(&mut self, login: &str, features: &[&str]) -> SocketId {
         let page = self.open_page();
         let mut frame = super::connection(login);
         frame["data"][0]["features"] = serde_json::json!(features);
         self.say(page, frame);
+        page
+    }
+
+    /// A page with these extensions, registered.
+    pub fn registered_with(&mut self, login: &str, features: &[&str]) -> SocketId {
+        let page = self.connect_with(login, features);
         if let Some(register) = self.try_sip("REGISTER") {
             self.answer_register(&register);
         }
@@ -117,8 +136,36 @@ impl World {
         page
     }
 
+    /// The same for the first page of an account, with the URI of the account's Contact: calls go there.
+    pub fn callee(&mut self, login: &str, features: &[&str]) -> (SocketId, String) {
+        let page = self.connect_with(login, features);
+        let register = self.expect_sip("REGISTER");
+        self.answer_register(&register);
+        self.frames(page);
+        (page, contact_uri(&register))
+    }
+
+    /// A call `in1` that rings on two pages of the account `10006`. Neither has said anything yet.
+    pub fn two_ring(&mut self) -> TwoRing {
+        let (one, contact) = self.callee("10006", &[]);
+        let two = self.registered("10006");
+        assert!(
+            self.try_sip("REGISTER").is_none(),
+            "one registration for both pages"
+        );
+        self.frames(one);
+        let invite = self.invite_for(&contact, "in1", PHONE_SDP);
+        TwoRing {
+            one,
+            two,
+            id_one: self.ringing_id(one),
+            id_two: self.ringing_id(two),
+            invite,
+        }
+    }
+
     /// A call `c1` of this page that is up, and its far end.
-    pub fn calls(&mut self, page: session::SocketId) -> Peer {
+    pub fn calls(&mut self, page: SocketId) -> Peer {
         self.call(page, "c1", "10005");
         let invite = self.expect_sip("INVITE");
         self.respond(&invite, "200 OK", "phone", PHONE_SDP);
@@ -130,7 +177,7 @@ impl World {
     }
 
     /// A call to a page of this Contact that is up, its far end, and its `callId`.
-    pub fn is_called(&mut self, page: session::SocketId, contact: &str) -> (Peer, String) {
+    pub fn is_called(&mut self, page: SocketId, contact: &str) -> (Peer, String) {
         let invite = self.invite_for(contact, "in1", PHONE_SDP);
         let id = self.ringing_id(page);
         self.answer(page, &id);
@@ -142,7 +189,7 @@ impl World {
     }
 
     /// The `callId` of the call that rings on a page.
-    pub fn ringing_id(&mut self, page: session::SocketId) -> String {
+    pub fn ringing_id(&mut self, page: SocketId) -> String {
         let frames = self.frames(page);
         let notify = frames.iter().find(|f| f["message"] == "notifyIncomingCall");
         let id = notify.and_then(|f| f["data"][0]["callId"].as_str());
@@ -157,7 +204,7 @@ impl World {
                 return text;
             }
         }
-        panic!("no final answer was sent");
+        panic!("no final response was sent");
     }
 
     /// Our re-INVITE, answered by the peer with this SDP; its ACK is taken.
@@ -168,14 +215,14 @@ impl World {
         offer
     }
 
-    pub fn hold(&mut self, page: session::SocketId, id: &str) {
+    pub fn hold(&mut self, page: SocketId, id: &str) {
         self.say(
             page,
             serde_json::json!({"message":"hold","data":[{"callId":id}]}),
         );
     }
 
-    pub fn unhold(&mut self, page: session::SocketId, id: &str) {
+    pub fn unhold(&mut self, page: SocketId, id: &str) {
         self.say(
             page,
             serde_json::json!({"message":"unhold","data":[{"callId":id}]}),

@@ -244,7 +244,7 @@ impl Headers {
     }
 
     /// Expires in seconds, if it is there and a 32-bit number. In REGISTER and SUBSCRIBE it is the life asked for, in
-    /// INVITE the time within which a final answer is wanted (§20.19).
+    /// INVITE the time within which a final response is wanted (§20.19).
     pub fn expires(&self) -> Option<u32> {
         self.number(&HeaderName::Expires, u64::from(u32::MAX))
             .and_then(|n| u32::try_from(n).ok())

@@ -140,7 +140,8 @@ impl ClientInvite {
             // the ACK to be re-passed to the transport layer for retransmission, but the newly received response MUST
             // NOT be passed up to the TU."
             (Completed, Failure) => (Completed, &[SendAck]),
-            // 16.7 step 5: a proxy forwards a 2xx of a late branch after its final answer; the TU ACKs it and says BYE.
+            // 16.7 step 5: a proxy forwards a 2xx of a late branch after its final response; the TU ACKs it and says
+            // BYE.
             (Completed, Success) => (Completed, &[PassUp]),
             (Completed, Fired(Timer::D)) => (Terminated, &[Terminate]),
             // Late or foreign events.

@@ -194,7 +194,7 @@ impl ServerMachine {
         }
     }
 
-    /// A final answer has not been given yet.
+    /// A final response has not been given yet.
     pub(crate) fn open(&self) -> bool {
         match self {
             Self::Invite(machine) => machine.state() == server_invite::State::Proceeding,

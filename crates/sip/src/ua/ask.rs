@@ -1,10 +1,10 @@
-//! The one way to send a request in a dialog (RFC 3261 section 12.2.1), and what the answers mean that mean the same to
-//! every method: a challenge, 408 and 481.
+//! The one way to send a request in a dialog (RFC 3261 section 12.2.1), and the responses that mean the same for every
+//! method: a challenge, 408 and 481.
 //!
 //! ```text
 //!  ask() ─► queue ─ path known ─► in flight ─┬─ 401, 407 of a learned realm ─► in flight, with credentials
 //!                                            ├─ 481, or 408 to a refresh ─► the call ends
-//!                                            └─ any other final answer ─► the file of the method
+//!                                            └─ any other final response ─► the file of the method
 //! ```
 //! Requests do not wait for each other, whatever INVITE is open: only offers do, and `modify.rs` lets one out at a time.
 
@@ -94,7 +94,7 @@ pub(crate) struct Sent {
     pub(crate) cseq: u32,
     /// A 101-199 has come: somebody beyond the next hop may have the request.
     progressed: bool,
-    /// A final answer has come.
+    /// A final response has come.
     pub(crate) answered: bool,
 }
 
@@ -333,7 +333,7 @@ impl Ua {
         }
     }
 
-    /// Why a request in a dialog failed, as its final answer tells.
+    /// Why a request in a dialog failed, as its final response tells.
     pub(crate) fn refused_in_dialog(
         &self,
         id: InviteId,

@@ -128,9 +128,9 @@ impl Realms {
 
     /// Counts one more use of a challenge's nonce: its `nc`, and the client nonce to send.
     ///
-    /// RFC 7616 section 3.4.2 computes the A1 of a `-sess` algorithm once for each nonce of the server, with the first
-    /// client nonce. Sending that client nonce with every request makes each response right for servers that keep the
-    /// A1 and for those that compute it anew.
+    /// RFC 2617 section 3.2.2.2 says of `MD5-sess` that "A1 is calculated only once", with "the first client nonce
+    /// value", and RFC 7616 section 3.4.2 has the same formula for every `-sess` algorithm. Sending the first client nonce
+    /// with every request makes each response right for servers that keep the A1 and for those that compute it anew.
     fn count(&mut self, challenge: &Challenge, fresh: String) -> (u32, String) {
         let same =
             |known: &&mut Nonce| known.nonce == challenge.nonce && known.realm == challenge.realm;

@@ -31,7 +31,7 @@ use crate::resolve::{Hop, Target};
 pub(crate) enum Phase {
     /// The next hop's address is being looked up.
     LookingUp,
-    /// It is known; the INVITE waits for our offer.
+    /// The next hop is known, and the INVITE waits for our offer.
     Located,
     /// INVITE sent, nothing heard.
     Calling,
@@ -94,7 +94,7 @@ pub(crate) struct Outgoing {
     pub(crate) cseq: u32,
     /// [`Ua::offer`] brings the SDP.
     pub(crate) awaits_offer: bool,
-    /// What 422 answers have asked for.
+    /// What 422 responses have asked for.
     pub(crate) raised: Raised,
     /// Targets not yet tried.
     pub(crate) hops: VecDeque<Hop>,
@@ -143,7 +143,7 @@ pub(crate) struct Incoming {
     pub(crate) server: Option<TransactionId>,
     /// CSeq number of the INVITE.
     pub(crate) cseq: u32,
-    /// The caller requires reliable provisional answers (RFC 3262).
+    /// The caller requires reliable provisional responses (RFC 3262).
     pub(crate) reliable: bool,
     /// The Expires of the INVITE ends the ringing, not our own limit.
     pub(crate) expires: bool,

@@ -138,8 +138,8 @@ impl Ua {
         });
     }
 
-    /// Tells the caller that it rings: 180. To a caller that requires reliable provisional answers it carries `sdp`, our
-    /// offer to an INVITE without one.
+    /// Tells the caller that it rings: 180. To a caller that requires reliable provisional responses it carries `sdp`,
+    /// our offer to an INVITE without one.
     pub fn ring(&mut self, id: InviteId, sdp: Option<Bytes>, now: Instant) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
@@ -223,7 +223,7 @@ impl Ua {
         }
     }
 
-    /// A final answer of 300 or above, and the end.
+    /// A final response of 300 or above, and the end.
     pub(crate) fn refuse(&mut self, id: InviteId, status: u16, cause: Cause, now: Instant) {
         if let Some(transaction) = self.invite_transaction(id) {
             let mut headers = Vec::new();

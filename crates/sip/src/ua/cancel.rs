@@ -62,7 +62,7 @@ impl Ua {
         self.start_client_with(via, cancel, hop, User::Cancel, life, now);
     }
 
-    /// Cancels a re-INVITE of ours that has a provisional answer; false when that has been done before.
+    /// Cancels a re-INVITE of ours that has a provisional response; false when that has been done before.
     pub(crate) fn cancel_client(&mut self, transaction: TransactionId, now: Instant) -> bool {
         let Some(client) = self.clients.get_mut(&transaction) else {
             return false;
@@ -86,7 +86,7 @@ impl Ua {
         let transactions: Vec<_> = sent.map(|(transaction, _)| *transaction).collect();
         self.cancelled(id, now);
         for transaction in transactions {
-            // One that has its final answer dies by its own timers.
+            // One that has its final response dies by its own timers.
             if self.client_open(transaction) {
                 self.drop_client(transaction, now);
             }

@@ -59,7 +59,7 @@ pub(crate) fn supported() -> String {
 }
 
 /// The value of Supported in a later request: our re-INVITEs are answered without waiting for a person, so they ask for
-/// no reliable provisional answers.
+/// no reliable provisional responses.
 pub(crate) fn supported_in_dialog() -> String {
     "timer".to_owned()
 }

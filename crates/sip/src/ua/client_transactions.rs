@@ -331,7 +331,7 @@ impl Ua {
         }
     }
 
-    /// It lives and has no final answer yet.
+    /// It lives and has no final response yet.
     pub(crate) fn client_open(&self, id: TransactionId) -> bool {
         self.clients
             .get(&id)

@@ -32,7 +32,7 @@ pub enum Event {
         /// Which registration.
         id: RegistrationId,
     },
-    /// The way of a call begun with [`crate::Ua::prepare`] is known: it waits for [`crate::Ua::offer`].
+    /// The next hop of a call begun with [`crate::Ua::prepare`] is known. The call waits for [`crate::Ua::offer`].
     Located {
         /// Which call.
         id: InviteId,
@@ -46,12 +46,12 @@ pub enum Event {
         /// Size of the INVITE.
         bytes: usize,
     },
-    /// Somebody has taken the INVITE (100).
+    /// The next hop has taken the INVITE (100).
     Trying {
         /// Which call.
         id: InviteId,
     },
-    /// A provisional answer above 100.
+    /// A provisional response above 100.
     Progress {
         /// Which call.
         id: InviteId,
@@ -105,7 +105,7 @@ pub enum Event {
         callee: String,
         /// SDP offer; `None`: a late offer, we make one in the 200, or in `ring` where `reliable` says so.
         offer: Option<Bytes>,
-        /// The caller requires reliable provisional answers (RFC 3262). Then the first of them carries our offer if
+        /// The caller requires reliable provisional responses (RFC 3262). Then the first of them carries our offer if
         /// the INVITE has none.
         reliable: bool,
         /// Call-ID of the INVITE.

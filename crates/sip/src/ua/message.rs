@@ -26,11 +26,12 @@ use crate::message::{Headers, Method, Request, Response};
 use crate::resolve::Hop;
 use crate::uri::Uri;
 
-/// RFC 3428 section 8: "the size of MESSAGE requests outside of a media session MUST NOT exceed 1300 bytes, unless the UAC
-/// has positive knowledge that the message will not traverse a congestion-unsafe link at any hop".
+/// RFC 3428 section 8: "The size of MESSAGE requests outside of a media session MUST NOT exceed 1300 bytes, unless the UAC
+/// has positive knowledge that the message will not traverse a congestion-unsafe link at any hop, or that the message size
+/// is at least 200 bytes less than the lowest MTU value found en route to the UAS." We never have that knowledge.
 const LARGEST: usize = 1300;
 
-/// A MESSAGE of ours that has no final answer.
+/// A MESSAGE of ours that has no final response.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnMessage {
     credentials: Credentials,

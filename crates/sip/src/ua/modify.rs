@@ -45,7 +45,7 @@ pub(crate) struct Offers {
     proposed: Bytes,
     /// That re-INVITE was due for the session timer.
     refreshes: bool,
-    /// 491 answers in a row.
+    /// 491 responses in a row.
     glares: u8,
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Open {
 pub(crate) enum Modify {
     #[default]
     Idle,
-    /// A re-INVITE of ours has no final answer.
+    /// A re-INVITE of ours has no final response.
     Ours,
     /// 491 came: nothing is offered before the alarm.
     Glare,
@@ -161,7 +161,7 @@ impl Ua {
         self.ask(id, remote_tag, ask, now);
     }
 
-    /// A provisional answer to our re-INVITE stops Timer B, so the wait needs a bound of its own.
+    /// A provisional response to our re-INVITE stops Timer B, so the wait needs a bound of its own.
     pub(crate) fn re_invite_proceeds(
         &mut self,
         id: InviteId,
@@ -201,7 +201,7 @@ impl Ua {
         }
     }
 
-    /// A final answer to our re-INVITE.
+    /// A final response to our re-INVITE.
     pub(crate) fn re_invite_answered(
         &mut self,
         id: InviteId,

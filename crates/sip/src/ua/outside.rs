@@ -14,7 +14,7 @@ use crate::header::HeaderName;
 use crate::message::{Method, Request};
 use crate::resolve::Hop;
 
-/// When somebody whom we cannot serve for want of ports may try again, in seconds.
+/// Retry-After of a 503 that is sent because no media port is free, in seconds.
 const BUSY_RETRY_AFTER_S: u32 = 10;
 
 impl Ua {
@@ -87,8 +87,9 @@ impl Ua {
         self.answer(transaction, 503, &headers, Bytes::new(), now);
     }
 
-    /// NOTIFY outside every dialog: a mailbox says unasked what it holds (RFC 3842 section 3; RFC 6665 calls that
-    /// unsolicited).
+    /// NOTIFY outside every dialog. Many servers send the state of a mailbox (RFC 3842) to a registered phone that has not
+    /// subscribed to it. RFC 3265 section 5.4 speaks of "the prohibition on sending NOTIFY messages to nodes which have
+    /// not subscribed to an event", but phones take it, and so do we.
     fn notified(
         &mut self,
         transaction: TransactionId,
@@ -101,7 +102,7 @@ impl Ua {
             .event()
             .is_ok_and(|event| event.is_of("message-summary"));
         if !summary {
-            // RFC 6665 section 8.2.2: 489 Bad Event carries Allow-Events.
+            // A 489 must have Allow-Events (table of RFC 3265 section 7.2, now RFC 6665 section 8.2).
             let events = vec![(HeaderName::AllowEvents, "message-summary".to_owned())];
             return self.answer(transaction, 489, &events, Bytes::new(), now);
         }

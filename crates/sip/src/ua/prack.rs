@@ -1,4 +1,4 @@
-//! Reliable provisional answers (RFC 3262), in both roles.
+//! Reliable provisional responses (RFC 3262), in both roles.
 //!
 //! ```text
 //!  we call    reliable 18x in order ─► PRACK;  a copy or a gap ─► nothing
@@ -21,7 +21,7 @@ use crate::cause::{Cause, Side, Stage};
 use crate::header::{CSeq, HeaderName, RAck, RSeq};
 use crate::message::{Headers, Method, Request, Response};
 
-/// Reliable provisional answers received in one early dialog.
+/// Reliable provisional responses received in one early dialog.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ReliableSeen {
     /// The latest that was acknowledged.
@@ -30,7 +30,7 @@ pub(crate) struct ReliableSeen {
     pub(crate) answered: bool,
 }
 
-/// Reliable provisional answers that we send in one dialog.
+/// Reliable provisional responses that we send in one dialog.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Provisionals {
     /// Sent, and not yet acknowledged.
@@ -52,7 +52,7 @@ struct Provisional {
     again: Duration,
 }
 
-/// What to do with a provisional answer.
+/// What to do with a provisional response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reception {
     /// It counts.
@@ -61,7 +61,7 @@ pub(crate) enum Reception {
     Passed,
 }
 
-/// Whether a provisional answer is sent reliably.
+/// Whether a provisional response is sent reliably.
 fn is_reliable(headers: &Headers) -> bool {
     headers.require().has("100rel") && headers.rseq().is_ok()
 }
@@ -199,7 +199,7 @@ impl Ua {
         waits
     }
 
-    /// A final answer is out: no provisional one is repeated any more.
+    /// A final response has been sent, so no provisional response is repeated any more.
     pub(crate) fn stop_provisionals(&mut self, id: InviteId) {
         self.schedule
             .clear(Owner::Call(id), Alarm::ProvisionalAgain);

@@ -12,8 +12,8 @@ use crate::header::HeaderName;
 use crate::message::Method;
 
 impl Ua {
-    /// Answers what an event with a [`RequestId`] brought. `body` is SDP, or empty. A request that has its final answer
-    /// by now (cancelled, or its call is over) is left alone.
+    /// Answers what an event with a [`RequestId`] brought. `body` is SDP, or empty. A request that has its final
+    /// response by now (cancelled, or its call is over) is left alone.
     pub fn respond(
         &mut self,
         request: RequestId,

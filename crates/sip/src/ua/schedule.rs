@@ -44,7 +44,7 @@ pub(crate) enum Alarm {
     AnswerAgain,
     /// No ACK came.
     NoAck,
-    /// A reliable provisional answer again (RFC 3262 section 3).
+    /// A reliable provisional response again (RFC 3262 section 3).
     ProvisionalAgain,
     /// No PRACK came.
     NoPrack,
@@ -81,7 +81,7 @@ impl Alarm {
             Alarm::ProvisionalAgain => "repeat reliable 18x",
             Alarm::NoPrack => "no PRACK",
             Alarm::Glare => "offer again after 491",
-            Alarm::ReInviteGivenUp => "re-INVITE without a final answer",
+            Alarm::ReInviteGivenUp => "re-INVITE without a final response",
             Alarm::SessionRefresh => "refresh session",
             Alarm::SessionExpires => "session expires",
             Alarm::Forget => "forget ended dialog",

@@ -180,7 +180,7 @@ impl Ua {
         }
     }
 
-    /// A request of the peer that changes something and has no final answer yet.
+    /// A request of the peer that changes something and has no final response yet.
     fn answerable(&self, transaction: TransactionId) -> bool {
         self.servers
             .get(&transaction)

@@ -16,8 +16,9 @@ use crate::transaction::timer::Timer;
 use crate::transaction::{Action, ServerMachine};
 use crate::uri::Host;
 
-/// More open server transactions than this are not taken on: a flood must not become memory (t-A5; some 4 kB each).
-/// Over UDP one lives 32 s, so this is 300 requests a second for ever. A peer that is turned away repeats its request.
+/// The most server transactions that are open at a time, so that a flood does not fill the memory (t-A5; each takes
+/// about 4 kB). Over UDP one lives for 32 s, so this allows 300 requests a second. A peer that is turned away repeats
+/// its request.
 const MAX_SERVERS: usize = 10_000;
 
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(crate) struct ServerTransaction {
 }
 
 impl ServerTransaction {
-    /// No final answer yet.
+    /// No final response yet.
     pub(crate) fn open(&self) -> bool {
         self.machine.open()
     }

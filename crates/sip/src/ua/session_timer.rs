@@ -1,4 +1,5 @@
-//! Session timers (RFC 4028): a call whose peer has vanished ends, and a proxy that counts calls hears that one lives.
+//! Session timers (RFC 4028): a call whose peer has vanished ends, and a proxy that counts calls learns which are still
+//! up.
 //!
 //! ```text
 //!  2xx with Session-Expires ─┬─ we refresh ─ half the interval ─► UPDATE, or re-INVITE where UPDATE is not allowed
@@ -20,7 +21,7 @@ use crate::message::{Headers, Method, Request, Response};
 /// Section 5: Min-SE is never less than 90 seconds.
 const SHORTEST_S: u32 = 90;
 
-/// A peer that asks for more than a day is not obeyed.
+/// The longest interval that a peer may ask for: a day.
 const LONGEST_S: u32 = 86_400;
 
 /// A refused refresh is tried again in half the time that is left, but not sooner than this.
@@ -29,7 +30,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// A peer that names a longer interval with every 422 is not followed further than this.
 const MAX_RAISES: u8 = 4;
 
-/// What 422 answers have asked for so far.
+/// What 422 responses have asked for so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Raised {
     /// Shortest interval that somebody on the path accepts, in seconds.
@@ -188,7 +189,7 @@ impl Ua {
             }
             None => 0,
         };
-        // Section 9, table 2: a peer without support cannot refresh; one with support has the say.
+        // Section 9, table 2: a peer without support cannot refresh; a peer with support decides who does.
         timer.we_refresh = match asked.and_then(|asked| asked.refresher) {
             Some(Refresher::Uac) => !peer_supports,
             Some(Refresher::Uas) | None => true,
@@ -215,7 +216,7 @@ impl Ua {
         headers
     }
 
-    /// Section 9: an interval below ours is refused with 422, if the peer knows what that means.
+    /// Section 9: an interval below ours is refused with 422 if the peer supports session timers.
     pub(crate) fn interval_too_small(
         &self,
         request: &Request,
@@ -256,7 +257,7 @@ impl Ua {
         let refreshes = timer.we_refresh;
         self.schedule.set(owner, Alarm::SessionExpires, expires_at);
         if refreshes {
-            // Section 10 recommends half of the session interval.
+            // Sections 7.2 and 9 recommend half of the session interval.
             self.schedule
                 .set(owner, Alarm::SessionRefresh, now + interval / 2);
         }
@@ -314,7 +315,7 @@ impl Ua {
                 }
                 self.refresh_session(id, now);
             }
-            // Section 10: of all answers to a refresh only 408 and 481 end the call.
+            // Section 10: of all responses to a refresh only 408 and 481 end the call.
             408 | 481 => {
                 let cause = self.refused_in_dialog(id, &Method::Update, response);
                 self.dialog_lost(id, remote_tag, cause, now);

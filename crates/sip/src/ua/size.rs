@@ -55,7 +55,7 @@ impl Ua {
         tcp
     }
 
-    /// An answer has come over TCP, so that there is nothing to fall back on.
+    /// A response has come over TCP, so UDP is not needed as a fallback any more.
     pub(crate) fn tcp_answered(&mut self, id: InviteId) {
         if let Some(out) = self.calls.get_mut(&id).and_then(Call::outgoing)
             && let Some(fallback) = out.fallback.take()
@@ -64,7 +64,7 @@ impl Ua {
         }
     }
 
-    /// TCP has failed, so that this server is taken to have none for a while.
+    /// TCP has failed. For a while this server is taken to have no TCP.
     pub(crate) fn tcp_failed(&mut self, id: InviteId, now: Instant) {
         if let Some(fallback) = self
             .calls

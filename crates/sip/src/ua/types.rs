@@ -195,7 +195,7 @@ pub struct Counts {
     /// Calls, established or not, including those whose last messages are still awaited or whose dialogs are still
     /// answered with 481.
     pub dialogs: usize,
-    /// MESSAGE requests of ours outside dialogs that have no final answer yet.
+    /// MESSAGE requests of ours outside dialogs that have no final response yet.
     pub messages: usize,
     /// Client transactions.
     pub client_transactions: usize,

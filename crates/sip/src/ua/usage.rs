@@ -34,7 +34,7 @@ pub(crate) struct DialogUsage {
     /// Where the INVITE went or came from: requests go there when the route set names no hop that may be used.
     via: Hop,
     path: Path,
-    /// ACKs of 2xx answers to our INVITEs, by CSeq number.
+    /// ACKs of 2xx responses to our INVITEs, by CSeq number.
     acks: BTreeMap<u32, Ack>,
     /// Requests that wait for the path.
     pub(crate) queue: VecDeque<Ask>,
@@ -48,9 +48,9 @@ pub(crate) struct DialogUsage {
     pub(crate) timer: SessionTimer,
     /// INVITEs of the peer without an ACK, by CSeq number.
     pub(crate) invites: BTreeMap<u32, ServerInvite>,
-    /// Reliable provisional answers that we received.
+    /// Reliable provisional responses that we received.
     pub(crate) reliable: ReliableSeen,
-    /// Reliable provisional answers that we send.
+    /// Reliable provisional responses that we send.
     pub(crate) provisionals: Provisionals,
     pub(crate) peer: Peer,
 }
@@ -122,14 +122,14 @@ impl DialogUsage {
         }
     }
 
-    /// Nothing of it must be waited for: no ACK, no BYE, no INVITE of ours.
+    /// Whether nothing in it is waited for any more: no ACK, no BYE, no INVITE of ours.
     pub(crate) fn finished(&self) -> bool {
         let acked = !self.acks.values().any(|ack| matches!(ack, Ack::Waiting(_)));
         let inviting = |sent: &Sent| sent.ask.verb == Verb::ReInvite;
         acked && self.bye != Bye::Said && !self.in_flight.values().any(inviting)
     }
 
-    /// Nobody has left it or is leaving.
+    /// Whether neither side has left it or is leaving it.
     pub(crate) fn staying(&self) -> bool {
         self.bye == Bye::None
     }
@@ -156,7 +156,7 @@ impl Ua {
     ) -> String {
         let fresh = Dialog::of_caller(invite, response);
         let remote_tag = fresh.remote_tag.clone();
-        // A 2xx that names no way back still gets its ACK: where the INVITE went.
+        // A 2xx without Contact and Record-Route still gets its ACK, which goes where the INVITE went.
         let lost = !response.headers.has(&HeaderName::RecordRoute)
             && !response.headers.has(&HeaderName::Contact);
         let Some(call) = self.calls.get_mut(&id) else {

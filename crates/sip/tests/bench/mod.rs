@@ -425,6 +425,18 @@ impl Bench {
         (id, invite, ack)
     }
 
+    /// The peer takes our call; the PBX stays on the path of the dialog. Our ACK is out.
+    #[track_caller]
+    pub fn picked_up_through_pbx(&mut self, invite: &Request) {
+        self.reply_with(invite, 200, |ok| {
+            ok.headers
+                .push(HeaderName::RecordRoute, "<sip:192.0.2.10;lr>");
+            picked_up(ok);
+        });
+        self.request(Method::Ack);
+        assert!(matches!(self.event(), Event::Answered { .. }));
+    }
+
     /// An incoming call of a registration, 100 sent. The call and the INVITE.
     pub fn offered(&mut self, contact: &Uri) -> (InviteId, Request) {
         let invite = self.invite_of_peer(contact.clone());
@@ -472,6 +484,17 @@ impl Bench {
             },
         );
         request
+    }
+
+    /// We hang up a call that is up, and nothing of it is left. Our BYE.
+    #[track_caller]
+    pub fn hangs_up(&mut self, id: InviteId) -> Request {
+        self.act(|ua, now| ua.end(id, now));
+        let bye = self.request(Method::Bye);
+        self.reply(&bye, 200);
+        assert!(matches!(self.event(), Event::Ended { .. }));
+        self.over();
+        bye
     }
 
     /// Removes a registration and checks that nothing is left.

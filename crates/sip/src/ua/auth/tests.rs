@@ -343,7 +343,7 @@ fn an_older_nonce_says_nothing_about_the_password() {
     }
 }
 
-/// RFC 7616 §3.4.2: the A1 of a `-sess` algorithm is made once for a nonce, with the first client nonce.
+/// RFC 2617 §3.2.2.2: the A1 of a `-sess` algorithm is made once for a nonce, with the first client nonce.
 #[test]
 fn a_session_keeps_its_client_nonce_while_the_nonce_lives() {
     let (mut realms, mut auth) = (Realms::default(), Auth::default());
