@@ -107,6 +107,8 @@ impl fmt::Display for What {
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) sip_call_id: Option<String>,
+    /// Sessions that keep an explanation of the call, whose ladder is not whole yet.
+    pub(crate) explained_to: Vec<SessionId>,
     answered: Option<Instant>,
 }
 
@@ -114,6 +116,7 @@ impl Journal {
     pub(crate) fn new() -> Self {
         Self {
             sip_call_id: None,
+            explained_to: Vec::new(),
             answered: None,
         }
     }
