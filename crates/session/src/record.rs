@@ -46,6 +46,11 @@ pub enum What {
         /// late offer).
         why: String,
     },
+    /// The SIP side has answered our offer after the call was answered (a late offer).
+    Agreed {
+        /// Why each medium has the codec it has.
+        why: String,
+    },
     /// Something of it changed.
     Changed {
         /// What, in phrases: `audio is PCMA/8000 instead of PCMU/8000`.
@@ -84,6 +89,7 @@ impl fmt::Display for What {
                 f.write_str("answered: the SIP side's SDP is still to come")
             }
             Self::Answered { why } => write!(f, "answered: {why}"),
+            Self::Agreed { why } => write!(f, "agreed: {why}"),
             Self::Changed { what, by, why } => {
                 write!(f, "changed by {by}: {} ({why})", what.join(", "))
             }
@@ -95,8 +101,11 @@ impl fmt::Display for What {
                 }
                 write!(f, ": {}", cause.text)?;
                 match cause.sip_code {
-                    Some(code) => write!(f, " ({code})"),
-                    None => Ok(()),
+                    // A sentence about a refusal already names it: `(486 Busy Here)`.
+                    Some(code) if !cause.text.contains(&format!("({code} ")) => {
+                        write!(f, " ({code})")
+                    }
+                    _ => Ok(()),
                 }
             }
         }
@@ -137,6 +146,7 @@ impl Journal {
             What::Started { .. }
             | What::LargeDatagram { .. }
             | What::Ringing
+            | What::Agreed { .. }
             | What::Changed { .. } => {}
         }
         Record {
