@@ -25,6 +25,7 @@ import { CALL_TRANSITIONS, isFinal, mayFollow } from './state.js';
  * @property {RTCConfiguration | undefined} configuration
  * @property {(feature: string) => boolean} granted whether the server does this extension
  * @property {(message: string, data: object) => void} send
+ * @property {(callId: string) => Promise<Explanation>} explain
  * @property {(constraints: Constraints | undefined, display: HTMLElement | undefined, options: { asIs?: boolean | undefined }) => Promise<LocalMedia | null>} capture
  * @property {(options: import('./media.js').MediaOptions) => Media} openMedia
  * @property {() => Promise<object>} deviceInfo
@@ -61,8 +62,6 @@ export class Call {
   #cause = null;
   /** @type {Hold | null} */
   #hold = null;
-  /** Those who wait for the server's explanation. @type {{ resolve: (explanation: Explanation) => void, reject: (error: Error) => void }[]} */
-  #explaining = [];
 
   /**
    * Pages use `session.createCall`.
@@ -179,18 +178,16 @@ export class Call {
   }
 
   /**
-   * What the call negotiated, and why; rejects with a PhoneError.
+   * What the call negotiated, and why; rejects with a PhoneError. The server keeps its last calls for a while, so this
+   * also tells why a call has failed.
    * @returns {Promise<Explanation>}
    */
   async explain() {
     if (!this.#link.granted('explain')) throw refusedError('NOT_GRANTED', 'This server does not explain calls.', undefined);
-    if (!this.#known || this.#over) {
-      throw phoneError('INVALID_CALL_STATE', `The server explains calls that it has; this one is ${this.#status}.`);
+    if (!this.#known) {
+      throw phoneError('INVALID_CALL_STATE', `The server explains calls that it has had; this one is ${this.#status}.`);
     }
-    return new Promise((resolve, reject) => {
-      this.#explaining.push({ resolve, reject });
-      this.#link.send('explain', { callId: this.#id });
-    });
+    return this.#link.explain(this.#id);
   }
 
   /** @param {string | number} tone 0-9 * # A-D @param {string} [type] RFC2833, INFO or INFO_RELAY */
@@ -292,7 +289,6 @@ export class Call {
 
   /** From the session: the server refused something asked of this call. @internal @param {Fail} fail */
   handleFail(fail) {
-    if (fail.apiMethod === 'explain') return this.#stopExplaining(fail.cause?.text ?? fail.info, fail.cause);
     this.#cause = fail.cause ?? this.#cause;
   }
 
@@ -305,11 +301,6 @@ export class Call {
   /** From the session: the other side pressed a key. @internal @param {{ digit: string, how: string }} digit */
   handleDigit({ digit, how }) {
     this.#events.emit(CALL_EVENT.DIGIT, this, { digit, how });
-  }
-
-  /** From the session: what was asked for by explain(). @internal @param {Explanation} explanation */
-  handleExplanation(explanation) {
-    this.#explaining.shift()?.resolve(explanation);
   }
 
   /** From the session: it is over, and the server ends its calls. @internal @param {Cause | null} cause null: we left */
@@ -421,16 +412,10 @@ export class Call {
     }
     this.#status = status;
     if (this.#over) {
-      this.#stopExplaining('The call ended before the server explained it.');
       this.#closeMedia();
       this.#link.ended(this);
     }
     this.#events.emit(status, this);
-  }
-
-  /** @param {string} [text] @param {Cause} [cause] */
-  #stopExplaining(text = ERROR_INFO.CAN_NOT_EXPLAIN, cause) {
-    for (const { reject } of this.#explaining.splice(0)) reject(refusedError('CAN_NOT_EXPLAIN', text, cause));
   }
 
   #closeMedia() {

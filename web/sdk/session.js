@@ -2,7 +2,7 @@
 // Its status changes in one place, #enter, and only as state.js allows.
 
 import { Call } from './call.js';
-import { SESSION_EVENT, SESSION_STATUS } from './constants.js';
+import { ERROR_INFO, SESSION_EVENT, SESSION_STATUS } from './constants.js';
 import { Emitter } from './emitter.js';
 import { argumentError, phoneError, refusedError } from './errors.js';
 import { Logger } from './logger.js';
@@ -13,6 +13,7 @@ import { Wire } from './wire.js';
 /** @typedef {import('./types.js').CallInfo} CallInfo */
 /** @typedef {import('./types.js').CallOptions} CallOptions */
 /** @typedef {import('./types.js').Cause} Cause */
+/** @typedef {import('./types.js').Explanation} Explanation */
 /** @typedef {import('./types.js').Fail} Fail */
 /** @typedef {import('./types.js').MessageStatus} MessageStatus */
 /** @typedef {import('./types.js').SessionOptions} SessionOptions */
@@ -50,6 +51,11 @@ export class Session {
   #sent = new Map();
   /** Text messages without an answer yet. @type {Map<string, { resolve: (status: MessageStatus) => void, reject: (error: Error) => void }>} */
   #messages = new Map();
+  /**
+   * Those who wait for an explanation, of each call in the order in which they asked. The call may have ended.
+   * @type {Map<string, { resolve: (explanation: Explanation) => void, reject: (error: Error) => void }[]>}
+   */
+  #explaining = new Map();
   /** What `getUserData` said. @type {Record<string, any>} */
   #connection = {};
   /** @type {Cause | null} */
@@ -210,7 +216,7 @@ export class Session {
     wire.on('debug', (report) => this.#events.emit(SESSION_STATUS.DEBUG, report));
     wire.on('holdState', (state) => this.#calls.get(state.callId)?.handleHoldState(state));
     wire.on('digit', (digit) => this.#calls.get(digit.callId)?.handleDigit(digit));
-    wire.on('explanation', (explanation) => this.#calls.get(explanation.callId)?.handleExplanation(explanation));
+    wire.on('explanation', (explanation) => this.#nextToExplain(explanation.callId)?.resolve(explanation));
     wire.on('message', (message) => this.#events.emit(SESSION_EVENT.MESSAGE, message));
     wire.on('messageStatus', (status) => this.#answered(status));
     wire.on('messageWaiting', (mailbox) => this.#events.emit(SESSION_EVENT.MESSAGE_WAITING, mailbox));
@@ -263,6 +269,7 @@ export class Session {
       configuration: this.#options.mediaOptions,
       granted: (feature) => this.#granted(feature),
       send: (message, data) => this.#wire.send(message, data),
+      explain: (callId) => this.#explain(callId),
       capture: this.#world.capture,
       openMedia: this.#world.openMedia,
       deviceInfo: this.#world.deviceInfo,
@@ -275,10 +282,37 @@ export class Session {
 
   /** @param {Fail} fail */
   #refused(fail) {
-    const call = fail.id === undefined ? undefined : this.#calls.get(fail.id);
-    call?.handleFail(fail);
+    if (fail.apiMethod === 'explain') {
+      // Nothing is wrong with the call.
+      this.#nextToExplain(fail.id ?? '')?.reject(refusedError('CAN_NOT_EXPLAIN', fail.cause?.text ?? fail.info ?? ERROR_INFO.CAN_NOT_EXPLAIN, fail.cause));
+    } else if (fail.id !== undefined) {
+      this.#calls.get(fail.id)?.handleFail(fail);
+    }
     if (fail.id === undefined) this.#cause = fail.cause ?? connectionCause(fail.info ?? 'The server refused the request.', fail.sipStatus);
     this.#events.emit(SESSION_STATUS.WARN, fail);
+  }
+
+  /**
+   * What the server says of a call, a live one or one that has ended.
+   * @param {string} callId
+   * @returns {Promise<Explanation>}
+   */
+  #explain(callId) {
+    if (isFinal(SESSION_TRANSITIONS, this.#status)) {
+      throw phoneError('INVALID_SESSION_STATE', `Calls are explained in a connected session; this one is ${this.#status}.`, this.#status);
+    }
+    return new Promise((resolve, reject) => {
+      this.#explaining.set(callId, [...(this.#explaining.get(callId) ?? []), { resolve, reject }]);
+      this.#wire.send('explain', { callId });
+    });
+  }
+
+  /** @param {string} callId */
+  #nextToExplain(callId) {
+    const waiting = this.#explaining.get(callId) ?? [];
+    const next = waiting.shift();
+    if (waiting.length === 0) this.#explaining.delete(callId);
+    return next;
   }
 
   /** @param {{ operationId?: string, status?: string }} status */
@@ -339,6 +373,10 @@ export class Session {
       reject(refusedError('MESSAGE_NOT_SENT', 'The session ended before the message was answered.', cause ?? undefined));
     }
     this.#messages.clear();
+    for (const { reject } of [...this.#explaining.values()].flat()) {
+      reject(refusedError('CAN_NOT_EXPLAIN', 'The session ended before the server explained the call.', cause ?? undefined));
+    }
+    this.#explaining.clear();
     for (const call of [...this.#calls.values()]) call.handleSessionEnd(cause);
     this.#world.ended(this);
   }

@@ -92,7 +92,7 @@ test('explain: asked as documented, answered with what the server says', async (
   assert.equal((await second).ladder[0].summary, 'INVITE');
 });
 
-test('explain: refused, or overtaken by the end of the call, it rejects', async () => {
+test('explain: refused, or overtaken by the end of the session, it rejects', async () => {
   const { call, socket, session } = await talking();
   const warned = [];
   session.on('WARN', (fail) => warned.push(fail.info));
@@ -102,9 +102,21 @@ test('explain: refused, or overtaken by the end of the call, it rejects', async 
   assert.deepEqual(warned, ['There is no such call any more.']);
   assert.equal(call.cause(), null, 'nothing is wrong with the call');
   const late = call.explain();
+  session.disconnect();
+  await assert.rejects(late, { code: 'CAN_NOT_EXPLAIN', text: 'The session ended before the server explained the call.' });
+  await assert.rejects(call.explain(), { code: 'INVALID_SESSION_STATE' });
+  assert.equal(socket.named('explain').length, 2);
+});
+
+test('explain: a call that has ended is asked for, too, and one that the server never had is not', async () => {
+  const { call, socket, session } = await talking();
+  const before = call.explain();
   socket.delivers(of(golden.received.finish, call.id()));
-  await assert.rejects(late, { code: 'CAN_NOT_EXPLAIN', text: 'The call ended before the server explained it.' });
-  await assert.rejects(call.explain(), { code: 'INVALID_CALL_STATE' });
+  const after = call.explain();
+  const answer = of(frame('server', 'explain'), call.id());
+  socket.delivers(answer, answer);
+  assert.deepEqual([await before, await after], [answer.data[0], answer.data[0]]);
+  await assert.rejects(session.createCall({ callee: '10005' }).explain(), { code: 'INVALID_CALL_STATE' });
   assert.equal(socket.named('explain').length, 2);
 });
 

@@ -47,6 +47,7 @@ impl Hub {
     }
 
     pub(crate) fn forget(&mut self, id: CallId) {
+        self.guarded(|hub| hub.keep_ladder(id));
         self.calls.remove(&id);
         self.journals.remove(&id);
         self.ladders.forget(id);
@@ -121,6 +122,7 @@ impl Hub {
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.calls.remove(&wire_id);
                 }
+                self.keep_explanation(id, session, &wire_id);
             }
             Effect::Record { sessions, what } => {
                 let journal = self.journals.get_mut(&id);

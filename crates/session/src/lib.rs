@@ -8,6 +8,7 @@ mod arrivals;
 mod call;
 mod cause;
 mod effects;
+mod ended;
 #[cfg(feature = "faults")]
 pub mod fault;
 mod hub;

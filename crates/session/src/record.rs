@@ -46,6 +46,11 @@ pub enum What {
         /// late offer).
         why: String,
     },
+    /// The SIP side has answered our offer after the call was answered (a late offer).
+    Agreed {
+        /// Why each medium has the codec it has.
+        why: String,
+    },
     /// Something of it changed.
     Changed {
         /// What, in phrases: `audio is PCMA/8000 instead of PCMU/8000`.
@@ -84,6 +89,7 @@ impl fmt::Display for What {
                 f.write_str("answered: the SIP side's SDP is still to come")
             }
             Self::Answered { why } => write!(f, "answered: {why}"),
+            Self::Agreed { why } => write!(f, "agreed: {why}"),
             Self::Changed { what, by, why } => {
                 write!(f, "changed by {by}: {} ({why})", what.join(", "))
             }
@@ -95,8 +101,11 @@ impl fmt::Display for What {
                 }
                 write!(f, ": {}", cause.text)?;
                 match cause.sip_code {
-                    Some(code) => write!(f, " ({code})"),
-                    None => Ok(()),
+                    // A sentence about a refusal already names it: `(486 Busy Here)`.
+                    Some(code) if !cause.text.contains(&format!("({code} ")) => {
+                        write!(f, " ({code})")
+                    }
+                    _ => Ok(()),
                 }
             }
         }
@@ -107,6 +116,8 @@ impl fmt::Display for What {
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) sip_call_id: Option<String>,
+    /// Sessions that keep an explanation of the call, whose ladder is not whole yet.
+    pub(crate) explained_to: Vec<SessionId>,
     answered: Option<Instant>,
 }
 
@@ -114,6 +125,7 @@ impl Journal {
     pub(crate) fn new() -> Self {
         Self {
             sip_call_id: None,
+            explained_to: Vec::new(),
             answered: None,
         }
     }
@@ -134,6 +146,7 @@ impl Journal {
             What::Started { .. }
             | What::LargeDatagram { .. }
             | What::Ringing
+            | What::Agreed { .. }
             | What::Changed { .. } => {}
         }
         Record {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use signaling::{Connection, Feature};
 use sip::{Account, FieldError, FieldProblem, RegistrationId, SipUser, Target, Transport};
 
+use crate::ended::EndedCalls;
 use crate::ids::{CallId, LegId, SocketId};
 
 /// What a session owns.
@@ -24,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) features: Vec<Feature>,
     /// The page's `callId`s.
     pub(crate) calls: BTreeMap<String, (CallId, LegId)>,
+    /// What the page may still ask of calls that are over.
+    pub(crate) ended: EndedCalls,
 }
 
 impl Session {

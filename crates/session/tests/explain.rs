@@ -160,3 +160,103 @@ fn a_call_that_is_not_there_is_refused_and_without_the_extension_nothing_is_said
     w.say(plain, json!({"message":"explain","data":[{"callId":"c1"}]}));
     assert_eq!(w.told(plain), [""; 0]);
 }
+
+fn is_refused(w: &mut World, page: SocketId, id: &str) -> bool {
+    w.frames(page);
+    w.say(page, json!({"message":"explain","data":[{"callId":id}]}));
+    w.told(page) == ["fail:FAILED"]
+}
+
+#[test]
+fn a_call_that_the_page_ended_is_explained_with_its_bye() {
+    let mut w = World::new();
+    let page = w.registered_with("10006", &["explain"]);
+    w.calls(page);
+    let before = explain(&mut w, page, "c1");
+    w.hangup(page, "c1");
+    let told = explain(&mut w, page, "c1");
+    for part in ["callId", "sipCallId", "offered", "chosen", "addresses"] {
+        assert_eq!(told[part], before[part], "{part}");
+    }
+    let up = ["> INVITE", "< 200 OK to INVITE", "> ACK"];
+    assert_eq!(summaries(&told), [&up[..], &["> BYE"]].concat());
+    let bye = w.expect_sip("BYE");
+    w.respond(&bye, "200 OK", "", "");
+    w.assert_calls_gone();
+    let told = explain(&mut w, page, "c1");
+    let end = ["> BYE", "< 200 OK to BYE"];
+    assert_eq!(summaries(&told), [&up[..], &end].concat());
+    assert_eq!(told["chosen"], before["chosen"]);
+}
+
+#[test]
+fn a_call_that_the_other_side_ended_or_refused_is_explained() {
+    let mut w = World::new();
+    let page = w.registered_with("10006", &["explain"]);
+    let mut peer = w.calls(page);
+    peer.ask(&mut w, "BYE", None);
+    let told = explain(&mut w, page, "c1");
+    let ladder = summaries(&told);
+    assert_eq!(ladder[3..], ["< BYE", "> 200 OK to BYE"]);
+
+    w.call(page, "c2", "10005");
+    let invite = w.expect_sip("INVITE");
+    w.respond(&invite, "486 Busy Here", "b", "");
+    let told = explain(&mut w, page, "c2");
+    assert_eq!(
+        summaries(&told),
+        ["> INVITE", "< 486 Busy Here to INVITE", "> ACK"]
+    );
+    assert_eq!(told["chosen"], json!([]));
+}
+
+#[test]
+fn the_last_four_calls_of_a_session_are_kept_and_for_its_own_pages_alone() {
+    let mut w = World::new();
+    let page = w.registered_with("10006", &["explain"]);
+    let other = w.registered_with("10006", &["explain"]);
+    for id in ["c1", "c2", "c3", "c4", "c5"] {
+        w.call(page, id, "10005");
+        let invite = w.expect_sip("INVITE");
+        w.respond(&invite, "404 Not Found", "b", "");
+    }
+    assert!(is_refused(&mut w, page, "c1"));
+    for id in ["c2", "c3", "c4", "c5"] {
+        assert_eq!(explain(&mut w, page, id)["callId"], id);
+    }
+    assert!(is_refused(&mut w, other, "c5"));
+    // A live call goes before one of the same name that ended.
+    w.call(page, "c5", "10005");
+    w.expect_sip("INVITE");
+    assert_eq!(summaries(&explain(&mut w, page, "c5")), ["> INVITE"]);
+}
+
+/// What happens in a call that another page took is not told to the page that lost it.
+#[test]
+fn a_call_answered_elsewhere_is_explained_up_to_there() {
+    let mut w = World::new();
+    let one = w.open_page();
+    let mut frame = world::connection("10006");
+    frame["data"][0]["features"] = json!(["explain"]);
+    w.say(one, frame);
+    let register = w.expect_sip("REGISTER");
+    w.answer_register(&register);
+    let two = w.registered_with("10006", &["explain"]);
+    w.frames(one);
+    let invite = w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
+    let (first, second) = (w.ringing_id(one), w.ringing_id(two));
+    w.answer(two, &second);
+    let ok = w.expect_sip("200");
+    let mut peer = world::peer::Peer::caller(&invite, &ok);
+    peer.ask_as(&mut w, "ACK", 1, None);
+    peer.ask(&mut w, "BYE", None);
+    let rang = [
+        "< INVITE",
+        "> 100 Trying to INVITE",
+        "> 180 Ringing to INVITE",
+    ];
+    assert_eq!(summaries(&explain(&mut w, one, &first)), rang);
+    let ladder = summaries(&explain(&mut w, two, &second));
+    assert_eq!(ladder[3..5], ["> 200 OK to INVITE", "< ACK"]);
+    assert_eq!(ladder[5..], ["< BYE", "> 200 OK to BYE"]);
+}

@@ -66,9 +66,13 @@ fn a_message_without_the_extension_is_ignored() {
 }
 
 fn arrives(w: &mut World, contact: &str) {
+    arrives_from(w, contact, "\"Bob\" <sip:10005@elsewhere.example>", 1);
+}
+
+fn arrives_from(w: &mut World, contact: &str, from: &str, number: usize) {
     w.sip(format!(
-        "MESSAGE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {SIP_SERVER};branch=z9hG4bKm1\r\nMax-Forwards: 70\r\n\
-         From: \"Bob\" <sip:10005@elsewhere.example>;tag=m\r\nTo: <sip:10006@127.0.0.1>\r\nCall-ID: m1\r\n\
+        "MESSAGE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {SIP_SERVER};branch=z9hG4bKm{number}\r\nMax-Forwards: 70\r\n\
+         From: {from};tag=m\r\nTo: <sip:10006@127.0.0.1>\r\nCall-ID: m{number}\r\n\
          CSeq: 1 MESSAGE\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nHello"
     ));
 }
@@ -88,6 +92,37 @@ fn a_message_reaches_every_page_of_the_account() {
             "contentType":"text/plain","body":"Hello"}]})]
     );
     assert_eq!(w.told(deaf), [""; 0]);
+}
+
+#[test]
+fn the_sender_is_a_number_or_user_and_host_and_never_has_a_port() {
+    let mut w = World::new();
+    let (page, contact) = page_with(&mut w, &["sipMessage"]);
+    for (number, (from, told)) in [
+        ("<sip:10005@127.0.0.1>", "10005"),
+        ("<sip:10005@127.0.0.1:5062;transport=udp>", "10005"),
+        (
+            "<sip:10005@elsewhere.example:5062>",
+            "10005@elsewhere.example",
+        ),
+        (
+            "<sip:10005:secret@elsewhere.example>",
+            "10005@elsewhere.example",
+        ),
+        ("<sip:10005@[2001:db8::1]:5062>", "10005@[2001:db8::1]"),
+        ("<sip:elsewhere.example:5062>", "elsewhere.example"),
+        ("<tel:+12125550100>", "+12125550100"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        arrives_from(&mut w, &contact, from, number);
+        w.expect_sip("200");
+        let frames = w.frames(page);
+        let message = &frames[0]["data"][0];
+        assert_eq!(message["from"], told, "{from}");
+        assert_eq!(message["visibleName"], told, "{from}");
+    }
 }
 
 #[test]

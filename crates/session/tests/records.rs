@@ -78,4 +78,53 @@ fn a_call_that_never_came_to_be_is_started_and_ended_all_the_same() {
         panic!("{:?}", w.records);
     };
     assert_eq!((cause.sip_code, *duration), (Some(486), None));
+    assert_eq!(
+        said(&w)[1],
+        "ended by sip before it was answered: 10005 is busy (486 Busy Here)."
+    );
+}
+
+#[test]
+fn the_end_of_a_call_names_its_code_once() {
+    for (text, told) in [
+        (
+            "10005 is busy (486 Busy Here).",
+            "10005 is busy (486 Busy Here).",
+        ),
+        (
+            "Nobody answered within 60s.",
+            "Nobody answered within 60s. (486)",
+        ),
+    ] {
+        let cause = sip::Cause::new(486, sip::Stage::Ringing, sip::Side::Sip, text);
+        let ended = What::Ended {
+            cause,
+            duration: None,
+        };
+        let told = format!("ended by sip before it was answered: {told}");
+        assert_eq!(ended.to_string(), told);
+    }
+}
+
+/// The codec of a late offer is known when the ACK brings the answer.
+#[test]
+fn a_late_offer_is_answered_first_and_agreed_on_later() {
+    let mut w = World::new();
+    let page = w.connect("10006");
+    let register = w.expect_sip("REGISTER");
+    w.answer_register(&register);
+    w.frames(page);
+    let invite = w.invite_for(&contact_uri(&register), "in1", "");
+    let id = w.ringing_id(page);
+    w.answer(page, &id);
+    let ok = w.expect_sip("200");
+    let peer = world::peer::Peer::caller(&invite, &ok);
+    peer.ask_as(&mut w, "ACK", 1, Some(("application/sdp", PHONE_SDP)));
+    let said = said(&w);
+    assert_eq!(said[2], "answered: the SIP side's SDP is still to come");
+    assert!(
+        said[3].starts_with("agreed: audio: PCMU/8000 on both legs"),
+        "{said:?}"
+    );
+    assert_eq!(said.len(), 4);
 }

@@ -50,6 +50,32 @@ fn info_both_ways() {
     bench.response(200);
 }
 
+/// RFC 6086 section 4.2.2. The call goes on, and digits without a package are still taken.
+#[test]
+fn info_of_a_package_that_was_not_announced_gets_469_with_an_empty_recv_info() {
+    let mut bench = Bench::new();
+    let (_, invite, _) = bench.established();
+    for (cseq, package) in [(1, "foo"), (2, "Dtmf;version=1")] {
+        let mut info = bench.peer_request(&invite, Method::Info, cseq, "peer");
+        info.headers.push(HeaderName::InfoPackage, package);
+        info.headers
+            .push(HeaderName::ContentType, "application/dtmf-relay");
+        info.body = Bytes::from_static(b"Signal=5\r\n");
+        bench.pbx_sends(&info);
+        let refused = bench.response(469);
+        assert_eq!(refused.reason, "Bad Info Package");
+        assert_eq!(refused.headers.get(&HeaderName::RecvInfo), Some(""));
+        bench.no_event();
+    }
+    let mut digit = bench.peer_request(&invite, Method::Info, 3, "peer");
+    digit
+        .headers
+        .push(HeaderName::ContentType, "application/dtmf-relay");
+    digit.body = Bytes::from_static(b"Signal=5\r\n");
+    bench.pbx_sends(&digit);
+    assert!(matches!(bench.event(), Event::Info { .. }));
+}
+
 #[test]
 fn an_info_to_a_peer_that_has_lost_the_call_ends_it() {
     let mut bench = Bench::new();

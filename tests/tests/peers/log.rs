@@ -239,6 +239,7 @@ fn check_records(log: &str) -> Result<()> {
         ("started: ", 9),
         ("ringing ", 7),
         ("answered: ", 6),
+        ("agreed: ", 1),
         ("changed by ", 2),
         ("ended by ", 9),
     ] {

@@ -235,7 +235,7 @@ impl Call {
     }
 
     /// Why each medium has the codec that it has; empty before that is known.
-    fn why(&self) -> String {
+    pub(super) fn why(&self) -> String {
         let current = self.sip.negotiation.current();
         current.map(|now| now.plan().reasons()).unwrap_or_default()
     }

@@ -9,7 +9,11 @@ use crate::ids::LegId;
 impl Call {
     /// The call as it is now, without its ladder.
     pub(crate) fn explain(&self, leg: LegId) -> Option<Explanation> {
-        let call_id = self.legs.get(&leg)?.wire_id.clone();
+        Some(self.explained_as(&self.legs.get(&leg)?.wire_id))
+    }
+
+    /// The same for a page that knows the call by this `callId`, or knew it.
+    pub(crate) fn explained_as(&self, call_id: &str) -> Explanation {
         let negotiation = &self.sip.negotiation;
         let current = negotiation.current();
         let theirs = current
@@ -27,8 +31,8 @@ impl Call {
             .collect();
         let plans = current.map_or(&[][..], |now| &now.plan().media);
         let (local, remote) = self.holders();
-        Some(Explanation {
-            call_id,
+        Explanation {
+            call_id: call_id.to_owned(),
             sip_call_id: None,
             offered,
             chosen: plans.iter().map(chosen).collect(),
@@ -39,7 +43,7 @@ impl Call {
             hold: Holders { local, remote },
             ladder: Vec::new(),
             ladder_omitted: 0,
-        })
+        }
     }
 
     fn address(&self, media: &MediaPlan) -> Option<MediaAddresses> {

@@ -396,6 +396,7 @@ impl Call {
             Ok((plan, theirs)) => {
                 let (browser, ours) = (browser.clone(), ours.clone());
                 self.agree_with_caller(browser, ours, theirs, plan, rules, out);
+                self.note(What::Agreed { why: self.why() }, out);
                 self.tell_hold(out);
             }
         }

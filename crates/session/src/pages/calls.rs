@@ -119,17 +119,23 @@ impl Hub {
         }
     }
 
-    /// `explain`: what the call negotiated, and its SIP messages.
+    /// `explain`: what the call negotiated, and its SIP messages; also of a call that has just ended.
     pub(super) fn explain(&mut self, socket: SocketId, session: SessionId, call_id: String) {
         let call = self.call_of(session, &call_id);
         let explained =
             call.and_then(|(call, leg)| Some((call, self.calls.get(&call)?.explain(leg)?)));
-        let Some((call, mut explanation)) = explained else {
-            return self.no_such_call(socket, "explain", call_id);
+        let explanation = match explained {
+            Some((call, mut explanation)) => {
+                explanation.sip_call_id = self.sip_call_id(call);
+                (explanation.ladder, explanation.ladder_omitted) = self.ladders.read(call);
+                explanation.fit();
+                explanation
+            }
+            None => match self.explanation_of_ended(session, &call_id) {
+                Some(explanation) => explanation,
+                None => return self.no_such_call(socket, "explain", call_id),
+            },
         };
-        explanation.sip_call_id = self.sip_call_id(call);
-        (explanation.ladder, explanation.ladder_omitted) = self.ladders.read(call);
-        explanation.fit();
         self.send(socket, &ServerMessage::Explain(Box::new(explanation)));
     }
 

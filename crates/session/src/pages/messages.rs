@@ -6,7 +6,7 @@ use bytes::Bytes;
 use signaling::{
     Feature, IncomingMessage, MessageRequest, MessageWaiting, ServerMessage, SipMessageStatus,
 };
-use sip::{Cause, Event, MessageId, RegistrationId, RemoteIdentity, RequestId};
+use sip::{Cause, Event, MessageId, RegistrationId, RemoteIdentity, RequestId, Uri};
 
 use crate::cause;
 use crate::hub::Hub;
@@ -109,19 +109,22 @@ impl Hub {
         self.ua.respond(request, status, &[], Bytes::new(), now);
     }
 
-    /// The sender as the page knows its peers: `user`, or `user@host` of another domain.
+    /// The sender as the page knows its peers: `user`, or `user@host` of another domain. A port says nothing here: From may
+    /// have none (RFC 3261 §19.1.1, table 1).
     fn sender(&self, session: SessionId, from: &RemoteIdentity) -> String {
+        let Some(uri) = Uri::parse(&from.uri).ok().filter(Uri::is_sip) else {
+            // A number (`tel`), or what we cannot read.
+            let number = Some(&from.user).filter(|user| !user.is_empty());
+            return number.unwrap_or(&from.uri).clone();
+        };
         let account = self.sessions.get(&session).and_then(|s| s.account.as_ref());
-        let address = from
-            .uri
-            .split_once(':')
-            .map_or(&*from.uri, |(_, address)| address);
-        let address = address.split([';', '?']).next().unwrap_or_default();
-        let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
-        let own = account.is_some_and(|account| account.domain.eq_ignore_ascii_case(host));
-        match (from.user.is_empty(), own) {
-            (false, true) => from.user.clone(),
-            _ => address.to_owned(),
+        let host = uri.host.to_string();
+        let bare = |host: &str| host.trim_matches(['[', ']']).to_ascii_lowercase();
+        let own = account.is_some_and(|account| bare(&account.domain) == bare(&host));
+        match uri.user {
+            Some(user) if own => user,
+            Some(user) => format!("{user}@{host}"),
+            None => host,
         }
     }
 

@@ -40,6 +40,7 @@ impl Hub {
                 visible_name: connection.sip_visible_name.clone(),
                 features: features.clone(),
                 calls: Default::default(),
+                ended: Default::default(),
             },
         );
         if let Some(entry) = self.sockets.get_mut(&socket) {

@@ -7,7 +7,7 @@ use crate::MAX_FRAME_BYTES;
 /// Most SIP messages in one explanation.
 pub const MAX_LADDER: usize = 256;
 
-/// `data[0]` of the server's `explain`: a live call as it is now.
+/// `data[0]` of the server's `explain`: a live call as it is now, or one that ended as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
@@ -142,15 +142,20 @@ impl Explanation {
     /// [`MAX_FRAME_BYTES`] and the ladder at most [`MAX_LADDER`] entries. What opened the call and
     /// what happened last stay, and `ladder_omitted` grows by what went.
     pub fn fit(&mut self) {
-        // Room for the envelope and for the digits of `ladder_omitted`.
-        const ENVELOPE_BYTES: usize = 128;
-        let mut bytes = ENVELOPE_BYTES + json_len(self);
+        let mut bytes = self.wire_len();
         while !self.ladder.is_empty() && (bytes > MAX_FRAME_BYTES || self.ladder.len() > MAX_LADDER)
         {
             let removed = self.ladder.remove(self.ladder.len() / 2);
             bytes -= json_len(&removed) + 1; // and its comma
             self.ladder_omitted += 1;
         }
+    }
+
+    /// Length of its frame in bytes, or slightly more.
+    pub fn wire_len(&self) -> usize {
+        // Room for the envelope and for the digits of `ladder_omitted`.
+        const ENVELOPE_BYTES: usize = 128;
+        ENVELOPE_BYTES + json_len(self)
     }
 }
 

@@ -92,6 +92,8 @@ header_names! {
     CallInfo "Call-Info";
     Organization "Organization";
     MimeVersion "MIME-Version";
+    InfoPackage "Info-Package";
+    RecvInfo "Recv-Info";
 }
 
 impl HeaderName {

@@ -69,7 +69,7 @@ impl Ua {
             Method::Invite => self.re_invited(id, remote_tag, transaction, request, now),
             Method::Update => self.updated(id, remote_tag, transaction, request, now),
             Method::Prack => self.prack_received(id, remote_tag, transaction, request, now),
-            Method::Info => self.info_received(id, transaction, request),
+            Method::Info => self.info_received(id, transaction, request, now),
             Method::Message => self.message_received(transaction, Some(id), None, request),
             // There is no subscription in a call.
             Method::Notify => {

@@ -66,13 +66,22 @@ impl Ua {
         }
     }
 
-    /// INFO of the peer: the owner of the call decides.
+    /// INFO of the peer: the owner of the call decides, unless it belongs to an Info Package.
     pub(crate) fn info_received(
         &mut self,
         id: InviteId,
         transaction: TransactionId,
         request: &Request,
+        now: Instant,
     ) {
+        if request.headers.has(&HeaderName::InfoPackage) {
+            // RFC 6086 section 4.2.2: "If a UA receives an INFO request associated with an Info Package that the UA has not
+            // indicated willingness to receive, the UA MUST send a 469 (Bad Info Package) response (see Section 11.6), which
+            // contains a Recv-Info header field with Info Packages for which the UA is willing to receive INFO requests."
+            // There are none: we never send Recv-Info, and digits come without a package.
+            let packages = vec![(HeaderName::RecvInfo, String::new())];
+            return self.answer(transaction, 469, &packages, Bytes::new(), now);
+        }
         let kind = request
             .headers
             .get(&HeaderName::ContentType)
