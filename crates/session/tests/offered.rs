@@ -2,12 +2,14 @@
 
 mod world;
 
+use std::time::Duration;
+
 use serde_json::json;
 use session::media::{MediaCommand, StreamId};
 use session::{SocketId, What};
 use testkit::sip_text;
 use world::peer::{Peer, direction, version};
-use world::{PHONE_SDP, World, contact_uri};
+use world::{Ice, PHONE_SDP, World, contact_uri};
 
 fn up() -> (World, SocketId, Peer) {
     let mut w = World::new();
@@ -336,6 +338,63 @@ fn a_reliable_180_carries_our_offer_and_its_prack_the_answer() {
         "PCMU/8000"
     );
     assert_eq!(w.hub.call_ids().len(), 1);
+}
+
+/// The page may answer before the PRACK comes; our 200 waits for it (RFC 3262 section 3).
+#[test]
+fn a_prack_that_comes_after_the_page_has_answered_brings_the_answer_too() {
+    let held = PHONE_SDP.replace("a=sendrecv", "a=sendonly");
+    for state in ["Answering", "Accepting", "Established"] {
+        for sdp in [PHONE_SDP, &held] {
+            let (mut w, page, contact) = called(&[]);
+            let (_, mut peer, ringing) = reliable_late_offer(&mut w, &contact);
+            let id = w.ringing_id(page);
+            w.media.manual = state == "Answering";
+            if state == "Accepting" {
+                w.media.ice = Ice::Never;
+            }
+            w.answer(page, &id);
+            let call = w.hub.call_ids()[0];
+            assert_eq!(w.hub.call_state(call), Some(state));
+            assert!(w.try_sip("200").is_none(), "{state}");
+
+            prack(&mut w, &mut peer, &ringing, sdp);
+            while w.media_event() {}
+            w.advance(Duration::from_millis(300));
+            let oks: Vec<String> = std::iter::from_fn(|| w.try_sip("200")).collect();
+            let to_invite = oks.iter().filter(|ok| ok.contains("1 INVITE"));
+            assert_eq!(to_invite.count(), 1, "{state}");
+            peer.ask_as(&mut w, "ACK", 1, None);
+            assert!(w.try_sip("BYE").is_none(), "{state}");
+            let expected = match sdp == held {
+                true => &["talk:ESTABLISHED", "hold:HOLD"][..],
+                false => &["talk:ESTABLISHED"],
+            };
+            assert_eq!(w.told(page), expected, "{state}");
+            let codec = w.media_now().0.media[0].routes[0].sip.to_string();
+            assert_eq!(codec, "PCMU/8000", "{state}");
+        }
+    }
+}
+
+#[test]
+fn a_prack_whose_answer_cannot_be_used_ends_the_call_that_the_page_has_answered() {
+    let (mut w, page, contact) = called(&[]);
+    let (_, mut peer, ringing) = reliable_late_offer(&mut w, &contact);
+    let id = w.ringing_id(page);
+    w.answer(page, &id);
+    prack(&mut w, &mut peer, &ringing, "");
+    peer.ask_as(&mut w, "ACK", 1, None);
+    let bye = w.expect_sip("BYE");
+    let frames = w.frames(page);
+    let [talk, finish] = &frames[..] else {
+        panic!("{frames:?}");
+    };
+    assert_eq!(talk["message"], "talk");
+    let info = finish["data"][0]["info"].as_str().unwrap();
+    assert!(info.contains("PRACK carries no SDP"), "{info}");
+    w.sip(sip_text::respond(&bye, "200 OK", "", &[], ""));
+    w.assert_calls_gone();
 }
 
 #[test]

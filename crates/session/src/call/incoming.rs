@@ -189,7 +189,7 @@ impl Call {
                 self.late_answer(sdp, rules, out);
             }
             (_, CallInput::Sip(Event::OfferAnswered { sdp, .. })) => {
-                self.early_answer(sdp, out);
+                self.early_answer(sdp, rules, out);
             }
             (State::Opening | State::Ringing, CallInput::Alarm(CallAlarm::NoAnswer)) => {
                 out.push(Effect::Reject(480, "Temporarily Unavailable"));
@@ -401,11 +401,19 @@ impl Call {
         }
     }
 
-    /// The answer to the offer of our reliable 180 comes in its PRACK, before the page answers.
-    fn early_answer(&mut self, sdp: Option<Bytes>, out: &mut Vec<Effect>) {
-        match description(sdp, "PRACK") {
+    /// The answer to the offer of our reliable 180 comes in its PRACK, before the page's answer or
+    /// after it.
+    fn early_answer(&mut self, sdp: Option<Bytes>, rules: &CallRules, out: &mut Vec<Effect>) {
+        let agreed = description(sdp, "PRACK").and_then(|theirs| {
+            self.sip.negotiation.theirs = Some(theirs);
+            match self.state {
+                State::Accepting(_) | State::Established => self.connect_caller(rules, out),
+                _ => Ok(()),
+            }
+        });
+        match agreed {
             Err(error) => self.fail(cause::plan(&error), out),
-            Ok(theirs) => self.sip.negotiation.theirs = Some(theirs),
+            Ok(()) => self.tell_hold(out),
         }
     }
 }
