@@ -206,11 +206,8 @@ impl Call {
             };
             what.push(format!("the page {verb} the call"));
         }
-        if before.as_ref() == Some(next.plan()) {
-            self.sip.negotiation.agree(stream, next);
-        } else {
-            self.agree(stream, next, out);
-        }
+        // Also with an equal plan: the peer may have moved, and its media may come from elsewhere.
+        self.agree(stream, next, out);
         if self.state != State::Established || self.sip.negotiation.selected != Some(stream) {
             return;
         }
