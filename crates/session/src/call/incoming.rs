@@ -98,7 +98,7 @@ impl Call {
             sip,
             order: None,
             rang: false,
-            digits: Digits::default(),
+            digits: Digits::unconfirmed(),
             answer_headers: Vec::new(),
             early_offer: arrival.reliable && late,
         };
@@ -187,6 +187,7 @@ impl Call {
             }
             (State::Established, CallInput::Sip(Event::Confirmed { sdp, .. })) => {
                 self.late_answer(sdp, rules, out);
+                self.confirm_digits(out);
             }
             (_, CallInput::Sip(Event::OfferAnswered { sdp, .. })) => {
                 self.early_answer(sdp, rules, out);
