@@ -385,6 +385,37 @@ fn glare_is_waited_out() {
     }
 }
 
+/// The peer changes the call while our hold waits: with an offer of its own, or by asking for ours.
+#[test]
+fn a_change_of_the_peer_is_no_answer_to_a_hold_that_waits() {
+    let moved = PHONE_SDP.replace("43000", "43100");
+    for without_sdp in [false, true] {
+        for (mut w, page, mut peer, id) in both_ways() {
+            w.frames(page);
+            w.sip_out.clear();
+            let hold = json!({"message":"hold","data":[{"callId":id,"holdForTransfer":true}]});
+            w.say(page, hold);
+            let offer = w.expect_sip("INVITE");
+            w.respond(&offer, "491 Request Pending", "", "");
+            let said = if without_sdp {
+                peer.re_invite_without_sdp(&mut w, &moved)
+            } else {
+                peer.re_invite(&mut w, &moved)
+            };
+            assert_eq!(direction(&said), "sendrecv", "nobody holds yet");
+            assert_eq!(w.told(page), [""; 0], "without SDP: {without_sdp}");
+
+            w.advance(Duration::from_secs(4));
+            let offer = w.answer_re_invite(&phone("recvonly").replace("43000", "43100"));
+            assert_eq!(direction(&offer), "sendonly");
+            let frames = w.frames(page);
+            let told = frames.last().unwrap();
+            assert_eq!(told["message"], "hold");
+            assert_eq!(told["data"][0]["holdForTransfer"], true);
+        }
+    }
+}
+
 /// The last wish wins, and each is answered by the state it finds.
 #[test]
 fn what_is_pressed_while_an_offer_is_open_is_done_afterwards() {

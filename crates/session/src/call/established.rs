@@ -114,6 +114,7 @@ impl Call {
         from: &Hop,
         out: &mut Vec<Effect>,
     ) {
+        self.offer_waits();
         let negotiation = &self.sip.negotiation;
         let stream = if self.incoming {
             Some(CALLER)

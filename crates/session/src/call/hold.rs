@@ -106,6 +106,14 @@ impl Call {
         }
     }
 
+    /// The peer makes an offer, so ours is not open: it has met one of the peer (491), and is due again.
+    pub(super) fn offer_waits(&mut self) {
+        let hold = &mut self.sip.negotiation.hold;
+        if hold.offer != OurOffer::None {
+            hold.offer = OurOffer::Requested;
+        }
+    }
+
     /// The peer took our offer, if it is this one that is open. Returns whose wish the change was.
     pub(super) fn offer_taken(&mut self) -> Side {
         let hold = &mut self.sip.negotiation.hold;
@@ -169,7 +177,9 @@ impl Call {
             return;
         };
         let (local, remote) = self.holders();
-        let owed = self.sip.negotiation.hold.owed.take();
+        // What the peer changes is no answer to a wish whose own offer is on its way.
+        let hold = &mut self.sip.negotiation.hold;
+        let owed = hold.owed.take_if(|_| hold.offer == OurOffer::None);
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
