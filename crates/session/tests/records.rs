@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use session::What;
+use session::{Input, What};
 use testkit::sip_text;
 use world::{PHONE_SDP, World, contact_uri};
 
@@ -85,4 +85,71 @@ fn a_call_that_never_came_to_be_is_started_and_ended_all_the_same() {
         panic!("{:?}", w.records);
     };
     assert_eq!((cause.sip_code, *duration), (Some(486), None));
+}
+
+/// `(what the INVITE meets, its status, why)`
+#[test]
+fn an_invite_that_is_refused_before_it_rings_is_on_record() {
+    let g729 = PHONE_SDP
+        .replace("AVP 0 101", "AVP 18")
+        .replace("0 PCMU", "18 G729");
+    for (sdp, status, why) in [
+        (PHONE_SDP, 404, "10006 is not registered here"),
+        (PHONE_SDP, 480, "10006 has no page that could ring"),
+        (&g729, 488, "Transcoding required"),
+    ] {
+        let mut config = world::config();
+        config.ua.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        config.detach_after = Duration::from_secs(60);
+        let mut w = World::with(config, [7; 32]);
+        let mut contact = "sip:10006@127.0.0.1:5080".to_owned();
+        if status != 404 {
+            let page = w.connect("10006");
+            let register = w.expect_sip("REGISTER");
+            w.answer_register(&register);
+            contact = contact_uri(&register);
+            if status == 480 {
+                w.input(Input::SocketClosed { socket: page });
+            }
+        }
+        w.invite_for(&contact, "in1", sdp);
+        w.expect_sip(&status.to_string());
+        assert_eq!(w.records.len(), 2, "{:?}", w.records);
+        assert_eq!(said(&w)[0], "started: incoming, 10005 calls 10006");
+        let ended = format!("ended by gateway before it was answered: {why}");
+        assert!(said(&w)[1].starts_with(&ended), "{:?}", said(&w));
+        let What::Ended { cause, .. } = &w.records[1].what else {
+            panic!("{:?}", w.records);
+        };
+        assert_eq!(cause.sip_code, Some(status));
+        for record in &w.records {
+            assert_eq!(record.sip_call_id.as_deref(), Some("in1"));
+            assert_eq!(record.call, w.records[0].call);
+        }
+    }
+}
+
+#[test]
+fn a_call_of_a_page_that_cannot_be_made_is_on_record() {
+    let mut w = World::new();
+    let page = w.registered("10006");
+    w.say(page, world::call("c1", "10005", "this is no SDP"));
+    w.say(
+        page,
+        world::call("c2", "not a number <", world::BROWSER_AUDIO),
+    );
+    let session = w.hub.session_of(page).unwrap();
+    let told = w.told(page);
+    assert_eq!(told.iter().filter(|t| *t == "finish:FAILED").count(), 2);
+    let said = said(&w);
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(said[0], "started: outgoing, 10006 calls 10005");
+    assert!(
+        said[1]
+            .starts_with("ended by browser before it was answered: The page's SDP cannot be used"),
+        "{said:?}"
+    );
+    assert_eq!(said[2], "started: outgoing, 10006 calls not a number <");
+    assert!(said[3].starts_with("ended by browser"), "{said:?}");
+    assert!(w.records.iter().all(|r| r.sessions == [session]));
 }
