@@ -4,6 +4,8 @@ mod world;
 
 use std::time::Duration;
 
+use serde_json::json;
+use session::media::{MediaEvent, MediaFailure};
 use session::{Input, What};
 use testkit::sip_text;
 use world::{PHONE_SDP, World, contact_uri};
@@ -152,4 +154,43 @@ fn a_call_of_a_page_that_cannot_be_made_is_on_record() {
     assert_eq!(said[2], "started: outgoing, 10006 calls not a number <");
     assert!(said[3].starts_with("ended by browser"), "{said:?}");
     assert!(w.records.iter().all(|r| r.sessions == [session]));
+}
+
+/// `(how the only page that rings goes, what the page hears, what the caller hears, how it ended)`
+#[test]
+fn the_end_of_a_call_names_the_last_page_that_rang() {
+    let by_page = "ended by browser before it was answered: Normal call clearing";
+    let by_media = "ended by browser before it was answered: Failed by ICE error (408)";
+    for (gone, told, status, ended) in [
+        ("thisTab", "finish:FINISH", "480", by_page),
+        ("failed", "finish:FAILED", "500", by_media),
+    ] {
+        let mut w = World::new();
+        let page = w.connect("10006");
+        let register = w.expect_sip("REGISTER");
+        w.answer_register(&register);
+        w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
+        let id = w.ringing_id(page);
+        if gone == "thisTab" {
+            w.say(
+                page,
+                json!({"message":"hangup","data":[{"callId":id,"scope":"thisTab"}]}),
+            );
+        } else {
+            let call = w.hub.call_ids()[0];
+            let leg = *w.media.legs[&call].first().unwrap();
+            let failure = MediaFailure::Ice;
+            w.input(Input::Media(MediaEvent::BrowserFailed {
+                call,
+                leg,
+                failure,
+            }));
+        }
+        w.expect_sip(status);
+        assert_eq!(w.told(page), [told]);
+        assert_eq!(said(&w).last().unwrap(), ended);
+        let session = w.hub.session_of(page).unwrap();
+        assert_eq!(w.records.last().unwrap().sessions, [session], "{gone}");
+        w.assert_calls_gone();
+    }
 }

@@ -132,9 +132,11 @@ impl Call {
                 State::Opening | State::Ringing,
                 CallInput::Media(MediaEvent::BrowserFailed { leg, failure, .. }),
             ) => {
-                self.drop_leg(leg, cause::media(&failure), out);
-                if self.legs.is_empty() {
-                    self.fail(cause::media(&failure), out);
+                let cause = cause::media(&failure);
+                if self.legs.keys().eq([&leg]) {
+                    self.fail(cause, out);
+                } else {
+                    self.drop_leg(leg, cause, out);
                 }
             }
             (
