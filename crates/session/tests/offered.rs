@@ -199,6 +199,40 @@ fn an_offer_in_an_early_dialog_changes_that_dialog_alone() {
     assert_eq!(last, Some((StreamId(0), 43100)));
 }
 
+/// RFC 3261 section 13.2.1: descriptions in later responses to the INVITE are ignored.
+#[test]
+fn what_an_update_has_changed_is_not_undone_by_a_later_18x() {
+    let mut w = World::new();
+    let page = w.registered("10006");
+    w.call(page, "c1", "10005");
+    let invite = w.expect_sip("INVITE");
+    let contact = "Contact: <sip:phone@127.0.0.1:5060>";
+    w.sip(sip_text::respond(
+        &invite,
+        "183 Session Progress",
+        "a",
+        &[contact, "Require: 100rel", "RSeq: 1"],
+        PHONE_SDP,
+    ));
+    let prack = w.expect_sip("PRACK");
+    w.sip(sip_text::respond(&prack, "200 OK", "a", &[contact], ""));
+    let mut peer = Peer::called(&invite, "a");
+    let moved = PHONE_SDP
+        .replace("43000", "43100")
+        .replace("sendrecv", "sendonly");
+    peer.ask(&mut w, "UPDATE", Some(("application/sdp", &moved)));
+    assert_eq!(version(&w.expect_sip("200")), 2);
+    let (changed, _) = w.media_now();
+    assert_eq!(changed.media[0].remote.unwrap().rtp.port(), 43100);
+
+    w.respond(&invite, "180 Ringing", "a", PHONE_SDP);
+    assert_eq!(w.media_now().0, changed);
+    w.respond(&invite, "200 OK", "a", "");
+    assert_eq!(w.media_now().0, changed);
+    let answer = peer.re_invite(&mut w, PHONE_SDP);
+    assert_eq!(version(&answer), 3);
+}
+
 #[test]
 fn an_early_dialog_that_ends_is_not_heard_and_the_page_hears_nothing() {
     let mut w = World::new();

@@ -193,6 +193,7 @@ impl Call {
         out: &mut Vec<Effect>,
     ) {
         self.sip.signalling = Some(from.addr.ip());
+        self.sip.negotiation.mark_changed(stream);
         let before = self.sip.negotiation.agreement(stream);
         let before = before.map(|before| before.plan().clone());
         let mut what = before
