@@ -151,6 +151,16 @@ test('sendMessage: each promise follows its own answer', async () => {
   await assert.rejects(bare, ({ text, cause: none }) => text === 'The message is too long.' && none === undefined);
 });
 
+test('sendMessage: a message that the server cannot use rejects with its sentence', async () => {
+  const { session, socket } = granted();
+  const nowhere = session.sendMessage({ body: 'x' });
+  const [{ operationId }] = socket.named('sipMessage')[0].data;
+  const info = 'sipMessage: to is missing or empty.';
+  const why = { sipCode: null, reason: 'Malformed message', q850: null, stage: 'input', side: 'browser', text: info };
+  socket.delivers({ message: 'sipMessageStatus', data: [{ operationId, status: 'FAILED', info, cause: why }] });
+  await assert.rejects(nowhere, { name: 'PhoneError', code: 'MESSAGE_NOT_SENT', text: info, cause: why });
+});
+
 test('sendMessage: no promise outlives its session', async () => {
   const { session, socket } = granted();
   const lost = session.sendMessage({ to: '10005', body: 'x' });

@@ -64,7 +64,7 @@ export async function mockServer({ config = DEMO, onFrame = politely() } = {}) {
 /** What the stand-in does of the extensions. */
 const FEATURES = ['cause', 'holdState'];
 
-/** Registers everyone; calls ring, then are answered with what `answer(offer)` gives. Hold works, but for calls to `nohold`. */
+/** Registers everyone; calls ring, then are answered with what `answer(offer)` gives. Hold works, but for calls to `nohold`, and resume, but for calls to `noresume`. */
 export function politely({ answer = async () => '', onCall } = {}) {
   return async (message, object, peer) => {
     const info = (status, more = {}) => ({ callId: object.callId, incoming: false, status, caller: peer.account.sipLogin, callee: object.callee ?? '', visibleName: object.visibleName ?? '', hasAudio: true, hasVideo: object.hasVideo ?? false, mediaProvider: 'WebRTC', isMsrp: false, ...more });
@@ -91,8 +91,12 @@ export function politely({ answer = async () => '', onCall } = {}) {
         return peer.send('talk', info('ESTABLISHED', { incoming: true }));
       case 'hangup':
         return peer.send('finish', info('FINISH', { info: 'Normal call clearing' }));
-      case 'unhold':
-        return hold(peer, object.callId, { local: false });
+      case 'unhold': {
+        const { info: call } = peer.calls.get(object.callId) ?? {};
+        if (call?.callee !== 'noresume') return hold(peer, object.callId, { local: false });
+        peer.send('fail', { apiMethod: 'unhold', id: object.callId, status: 'FAILED', info: 'Not Acceptable Here', cause: { sipCode: 488, reason: 'Not Acceptable Here', q850: null, stage: 'call', side: 'sip', text: 'The other side refused to resume (488): the call stays on hold.' } });
+        return peer.send('hold', { ...call, status: 'HOLD' });
+      }
       case 'hold':
         if (peer.calls.get(object.callId)?.info.callee !== 'nohold') return hold(peer, object.callId, { local: true });
         peer.send('fail', { apiMethod: 'hold', id: object.callId, status: 'FAILED', info: 'Not Acceptable Here', cause: { sipCode: 488, reason: 'Not Acceptable Here', q850: null, stage: 'call', side: 'sip', text: 'The other side refused to be put on hold (488): the call goes on.' } });

@@ -237,6 +237,28 @@ test('hold refused: the sentence stays, the button is true and works again', () 
     await ui.hangUp();
   }));
 
+test('resume refused: the sentence stays, the call is still held, the button works again', () =>
+  on('/phone/', async (ui) => {
+    await ui.connect();
+    await ui.call('noresume');
+    const usable = () => ui.page.waitForFunction(() => !document.getElementById('holdBtn').disabled);
+    const shown = async () => [await ui.text('callStatus'), await ui.text('holdBtn')];
+    await ui.page.click('#holdBtn');
+    await ui.is('callMessage', 'On hold by you.');
+    await usable();
+    await ui.page.click('#holdBtn');
+    await ui.says('callMessage', 'refused to resume');
+    await usable();
+    assert.deepEqual(await shown(), ['HOLD', 'Unhold']);
+    assert.match(await ui.text('callMessage'), /refused to resume/);
+    // What changes after that is shown.
+    const peer = server.last();
+    const [callId] = peer.calls.keys();
+    hold(peer, callId, { remote: true });
+    await ui.is('callMessage', 'On hold by you and by noresume.');
+    await ui.hangUp();
+  }));
+
 for (const path of ['/phone/', '/phone-video/']) {
   test(`hold on ${path}: by you, by them, by both, and released in either order`, () =>
     on(path, async (ui) => {

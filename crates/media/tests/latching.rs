@@ -89,6 +89,27 @@ fn a_peer_behind_nat_is_learned_by_the_ip_of_its_signalling() {
     assert_eq!(speak(&mut world, from, &mut Source::new(0, 160), 5).0, 0);
 }
 
+#[test]
+fn a_peer_that_moves_and_says_the_same_sdp_is_found_by_its_new_signalling() {
+    let mut plan = pcmu_plan();
+    plan.media[0].remote.as_mut().unwrap().rtp = addr("10.0.0.5:4000");
+    let mut world = World::quiet();
+    let mut source = Source::new(0, 160);
+    for (signalling, from) in [
+        ("198.51.100.7", addr("198.51.100.7:33333")),
+        ("203.0.113.9", addr("203.0.113.9:44444")),
+    ] {
+        world
+            .bridge
+            .signalling_sources(1, &[signalling.parse().unwrap()]);
+        world.connect(&plan);
+        world.browser_up();
+        let heard = speak(&mut world, from, &mut source, 5);
+        assert_eq!(heard, (5, Some(from)));
+        world.wait_ms(10_000);
+    }
+}
+
 /// A phone on this machine names loopback in its SDP; what it sends to our SDP's address comes from that address.
 #[test]
 fn a_peer_at_loopback_speaks_from_this_machines_address_and_nobody_elses() {

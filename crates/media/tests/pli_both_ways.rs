@@ -255,3 +255,14 @@ fn who_was_asked_is_let_alone_once_the_direction_forbids_it() {
     world.wait_ms(3000);
     assert_eq!(browser_asked(&mut world), [] as [u64; 0]);
 }
+
+#[test]
+fn the_same_plan_again_asks_for_no_key_frame() {
+    let mut world = World::connected(&opus_vp8_plan());
+    world.sip(Video, &Source::new(97, 3000).next_with(&KEY));
+    world.wait_ms(5000);
+    world.take();
+    world.connect(&opus_vp8_plan());
+    let said = world.take();
+    assert!(said.is_empty(), "{said:?}");
+}

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use sdp::{Description, PlanError};
+use sip::{Cause, Side, Stage};
 
 use crate::call::{Arrival, Call};
 use crate::cause;
 use crate::hub::Hub;
 use crate::ids::{CallId, LegId, SessionId};
+use crate::record::What;
 
 impl Hub {
     pub(crate) fn incoming(&mut self, event: sip::Event, now: Instant) {
@@ -19,14 +21,25 @@ impl Hub {
             callee,
             offer,
             reliable,
+            sip_call_id,
             from,
             ..
         } = event
         else {
             return;
         };
+        let started = What::Started {
+            incoming: true,
+            caller: caller.clone(),
+            callee: callee.clone(),
+        };
+        let refused = |hub: &mut Self, cause: Cause| {
+            hub.record_refused(started, Vec::new(), Some(sip_call_id), cause);
+        };
         // From a listed source, for somebody who is not registered here.
         let Some(registration) = registration else {
+            let text = format!("{callee} is not registered here.");
+            refused(self, Cause::new(404, Stage::Invite, Side::Gateway, text));
             return self.ua.reject(invite, 404, "Not Found", now);
         };
         let read = offer.as_deref().map(read_offer).transpose();
@@ -36,7 +49,11 @@ impl Hub {
         });
         let (offer, media) = match media {
             Ok(read) => read,
-            Err(error) => return self.ua.reject_with(invite, &cause::plan(&error), now),
+            Err(error) => {
+                let cause = cause::plan(&error);
+                self.ua.reject_with(invite, &cause, now);
+                return refused(self, cause);
+            }
         };
         let sessions: Vec<SessionId> = self
             .registrations
@@ -52,6 +69,8 @@ impl Hub {
             })
             .collect();
         if attached.is_empty() {
+            let text = format!("{callee} has no page that could ring.");
+            refused(self, Cause::new(480, Stage::Invite, Side::Gateway, text));
             return self.ua.reject(invite, 480, "Temporarily Unavailable", now);
         }
         let id = CallId(self.new_id());

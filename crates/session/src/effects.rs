@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use sip::InviteId;
+use sip::{Cause, InviteId};
 
 use crate::call::{Call, Effect};
 use crate::hub::{Hub, Output};
-use crate::ids::CallId;
+use crate::ids::{CallId, SessionId};
 use crate::media::MediaCommand;
-use crate::record::Journal;
+use crate::record::{Journal, Record, What};
 use crate::timers::Alarm;
 
 impl Hub {
@@ -140,6 +140,29 @@ impl Hub {
             self.invited(call.id, invite, true, now);
         }
         self.calls.insert(call.id, call);
+    }
+
+    /// A call that is refused before there is a [`Call`] of it: all of its record at once.
+    pub(crate) fn record_refused(
+        &mut self,
+        started: What,
+        sessions: Vec<SessionId>,
+        sip_call_id: Option<String>,
+        cause: Cause,
+    ) {
+        let call = CallId(self.new_id());
+        let ended = What::Ended {
+            cause,
+            duration: None,
+        };
+        self.outputs.extend([started, ended].map(|what| {
+            Output::Record(Record {
+                call,
+                sessions: sessions.clone(),
+                sip_call_id: sip_call_id.clone(),
+                what,
+            })
+        }));
     }
 
     /// A call has its INVITE, and with it a name on the SIP side.

@@ -13,7 +13,8 @@ use crate::ids::{CallId, SessionId};
 pub struct Record {
     /// The call.
     pub call: CallId,
-    /// The sessions whose pages take part in it: all that ring, then the one that talks.
+    /// The sessions whose pages take part in it: all that ring, then the one that talks. None for
+    /// an INVITE that is refused before it rings.
     pub sessions: Vec<SessionId>,
     /// Call-ID of its SIP leg; `None` before there is an INVITE.
     pub sip_call_id: Option<String>,

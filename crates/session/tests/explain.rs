@@ -5,7 +5,7 @@ mod world;
 use serde_json::{Value, json};
 use session::SocketId;
 use testkit::sip_text;
-use world::{PHONE_SDP, World};
+use world::{PHONE_SDP, World, contact_uri};
 
 fn explain(w: &mut World, page: SocketId, id: &str) -> Value {
     w.frames(page);

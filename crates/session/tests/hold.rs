@@ -335,10 +335,11 @@ fn a_refused_hold_tells_the_true_state() {
             assert_eq!(told[0]["data"][0]["id"], id.as_str());
             assert_eq!(told[1]["data"][0]["status"], "ESTABLISHED");
             assert!(!w.media_now().1, "{line}: the page is heard again");
-            // The next try has a higher version, for the peer may have kept the first.
+            // RFC 3264 §8: the next try says the same, so it has the same version.
             w.hold(page, &id);
-            let offer = w.answer_re_invite(&phone("recvonly"));
-            assert!(version(&offer) >= 2, "{line}");
+            let again = w.answer_re_invite(&phone("recvonly"));
+            assert_eq!(version(&again), version(&offer), "{line}");
+            assert_eq!(sip_text::body(&again), sip_text::body(&offer), "{line}");
             assert_eq!(w.told(page).last().unwrap(), "hold:HOLD");
         }
     }
@@ -382,6 +383,37 @@ fn glare_is_waited_out() {
         let again = w.answer_re_invite(&phone("recvonly"));
         assert_eq!(version(&again), version(&offer), "the same description");
         assert_eq!(w.told(page).last().unwrap(), "hold:HOLD");
+    }
+}
+
+/// The peer changes the call while our hold waits: with an offer of its own, or by asking for ours.
+#[test]
+fn a_change_of_the_peer_is_no_answer_to_a_hold_that_waits() {
+    let moved = PHONE_SDP.replace("43000", "43100");
+    for without_sdp in [false, true] {
+        for (mut w, page, mut peer, id) in both_ways() {
+            w.frames(page);
+            w.sip_out.clear();
+            let hold = json!({"message":"hold","data":[{"callId":id,"holdForTransfer":true}]});
+            w.say(page, hold);
+            let offer = w.expect_sip("INVITE");
+            w.respond(&offer, "491 Request Pending", "", "");
+            let said = if without_sdp {
+                peer.re_invite_without_sdp(&mut w, &moved)
+            } else {
+                peer.re_invite(&mut w, &moved)
+            };
+            assert_eq!(direction(&said), "sendrecv", "nobody holds yet");
+            assert_eq!(w.told(page), [""; 0], "without SDP: {without_sdp}");
+
+            w.advance(Duration::from_secs(4));
+            let offer = w.answer_re_invite(&phone("recvonly").replace("43000", "43100"));
+            assert_eq!(direction(&offer), "sendonly");
+            let frames = w.frames(page);
+            let told = frames.last().unwrap();
+            assert_eq!(told["message"], "hold");
+            assert_eq!(told["data"][0]["holdForTransfer"], true);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use session::SocketId;
 use testkit::sip_text;
 use world::peer::Peer;
-use world::{PHONE_SDP, World};
+use world::{PHONE_SDP, World, contact_uri};
 
 fn up() -> (World, SocketId, Peer) {
     let mut w = World::new();
@@ -56,6 +56,32 @@ fn digits_go_out_one_after_the_other() {
         w.sip(sip_text::respond(&info, "200 OK", "", &[], ""));
     }
     assert!(w.try_sip("INFO").is_none());
+}
+
+/// The page hears `talk` with our 200, and INFO may go out after its ACK.
+#[test]
+fn digits_pressed_before_the_ack_go_out_after_it() {
+    let mut w = World::new();
+    let page = w.connect("10006");
+    let register = w.expect_sip("REGISTER");
+    w.answer_register(&register);
+    let invite = w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
+    let id = w.ringing_id(page);
+    w.answer(page, &id);
+    let ok = w.expect_sip("200");
+    w.say(
+        page,
+        json!({"message":"sendDtmf","data":[{"callId":id,"type":"INFO","dtmf":"12"}]}),
+    );
+    assert_eq!(w.told(page), ["talk:ESTABLISHED"]);
+    assert!(w.try_sip("INFO").is_none());
+    w.in_dialog(&invite, &ok, "ACK", 1);
+    for digit in ["1", "2"] {
+        let info = w.expect_sip("INFO");
+        assert_eq!(sip_text::body(&info), digit);
+        w.sip(sip_text::respond(&info, "200 OK", "", &[], ""));
+    }
+    assert_eq!(w.told(page), [""; 0]);
 }
 
 #[test]

@@ -56,6 +56,33 @@ fn a_message_that_cannot_go_out_is_answered_at_once() {
     assert!(w.expect_sip("MESSAGE").len() <= 1300);
 }
 
+/// `(the frame's data, its one answer)`
+#[test]
+fn a_message_that_cannot_be_used_gets_one_answer() {
+    let no_receiver = json!({"operationId":"m1","body":"Hello"});
+    let no_id = json!({"to":"10005","body":"Hello"});
+    let granted: &[&str] = &["sipMessage"];
+    for (features, data, answer) in [
+        (granted, &no_receiver, "sipMessageStatus"),
+        (granted, &no_id, "fail"),
+        (&[], &no_receiver, "fail"),
+    ] {
+        let mut w = World::new();
+        let (page, _) = w.callee("10006", features);
+        w.say(page, json!({"message":"sipMessage","data":[data]}));
+        let frames = w.frames(page);
+        assert_eq!(frames.len(), 1, "{data}: {frames:?}");
+        assert_eq!(frames[0]["message"], answer, "{data}");
+        let told = &frames[0]["data"][0];
+        assert_eq!(told["status"], "FAILED");
+        if answer == "sipMessageStatus" {
+            assert_eq!(told["operationId"], "m1");
+            assert_eq!(told["info"], "sipMessage: to is missing or empty.");
+            assert!(told["cause"].is_null(), "the page has not asked for it");
+        }
+    }
+}
+
 #[test]
 fn a_message_without_the_extension_is_ignored() {
     let mut w = World::new();
@@ -97,7 +124,7 @@ fn a_message_reaches_every_page_of_the_account() {
 #[test]
 fn the_sender_is_a_number_or_user_and_host_and_never_has_a_port() {
     let mut w = World::new();
-    let (page, contact) = page_with(&mut w, &["sipMessage"]);
+    let (page, contact) = w.callee("10006", &["sipMessage"]);
     for (number, (from, told)) in [
         ("<sip:10005@127.0.0.1>", "10005"),
         ("<sip:10005@127.0.0.1:5062;transport=udp>", "10005"),

@@ -2,12 +2,15 @@
 
 mod world;
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use serde_json::json;
 use session::media::{MediaCommand, StreamId};
 use session::{SocketId, What};
 use testkit::sip_text;
 use world::peer::{Peer, direction, version};
-use world::{PHONE_SDP, World};
+use world::{Ice, PHONE_SDP, World};
 
 fn up() -> (World, SocketId, Peer) {
     let mut w = World::new();
@@ -31,6 +34,27 @@ fn an_unchanged_description_gets_an_unchanged_answer() {
         .iter()
         .any(|r| matches!(r.what, What::Changed { .. }));
     assert!(!changed, "nothing to put on record");
+}
+
+/// A phone that has moved to another network may say the same SDP, and its media comes from there.
+#[test]
+fn media_hears_of_each_re_invite_and_of_where_it_came_from() {
+    let (mut w, page, mut peer) = up();
+    let (before, _) = w.media_now();
+    peer.cseq += 1;
+    let again = peer.text("INVITE", peer.cseq, Some(("application/sdp", PHONE_SDP)));
+    w.sip_from("127.0.0.9:5060".parse().unwrap(), again);
+    w.expect_sip("200");
+    let Some(MediaCommand::ConnectSipLeg {
+        plan, signalling, ..
+    }) = w.media.commands.last()
+    else {
+        panic!("{:?}", w.media.commands);
+    };
+    assert_eq!(plan, &before);
+    let moved: IpAddr = "127.0.0.9".parse().unwrap();
+    assert!(signalling.iter().any(|ip| *ip == moved), "{signalling:?}");
+    assert_eq!(w.told(page), [""; 0], "the page notices nothing");
 }
 
 /// `(method, what is new, a sign of it in the plan)`
@@ -173,6 +197,40 @@ fn an_offer_in_an_early_dialog_changes_that_dialog_alone() {
             _ => None,
         });
     assert_eq!(last, Some((StreamId(0), 43100)));
+}
+
+/// RFC 3261 section 13.2.1: descriptions in later responses to the INVITE are ignored.
+#[test]
+fn what_an_update_has_changed_is_not_undone_by_a_later_18x() {
+    let mut w = World::new();
+    let page = w.registered("10006");
+    w.call(page, "c1", "10005");
+    let invite = w.expect_sip("INVITE");
+    let contact = "Contact: <sip:phone@127.0.0.1:5060>";
+    w.sip(sip_text::respond(
+        &invite,
+        "183 Session Progress",
+        "a",
+        &[contact, "Require: 100rel", "RSeq: 1"],
+        PHONE_SDP,
+    ));
+    let prack = w.expect_sip("PRACK");
+    w.sip(sip_text::respond(&prack, "200 OK", "a", &[contact], ""));
+    let mut peer = Peer::called(&invite, "a");
+    let moved = PHONE_SDP
+        .replace("43000", "43100")
+        .replace("sendrecv", "sendonly");
+    peer.ask(&mut w, "UPDATE", Some(("application/sdp", &moved)));
+    assert_eq!(version(&w.expect_sip("200")), 2);
+    let (changed, _) = w.media_now();
+    assert_eq!(changed.media[0].remote.unwrap().rtp.port(), 43100);
+
+    w.respond(&invite, "180 Ringing", "a", PHONE_SDP);
+    assert_eq!(w.media_now().0, changed);
+    w.respond(&invite, "200 OK", "a", "");
+    assert_eq!(w.media_now().0, changed);
+    let answer = peer.re_invite(&mut w, PHONE_SDP);
+    assert_eq!(version(&answer), 3);
 }
 
 #[test]
@@ -330,6 +388,63 @@ fn a_reliable_180_carries_our_offer_and_its_prack_the_answer() {
         "PCMU/8000"
     );
     assert_eq!(w.hub.call_ids().len(), 1);
+}
+
+/// The page may answer before the PRACK comes; our 200 waits for it (RFC 3262 section 3).
+#[test]
+fn a_prack_that_comes_after_the_page_has_answered_brings_the_answer_too() {
+    let held = PHONE_SDP.replace("a=sendrecv", "a=sendonly");
+    for state in ["Answering", "Accepting", "Established"] {
+        for sdp in [PHONE_SDP, &held] {
+            let (mut w, page, contact) = called(&[]);
+            let (_, mut peer, ringing) = reliable_late_offer(&mut w, &contact);
+            let id = w.ringing_id(page);
+            w.media.manual = state == "Answering";
+            if state == "Accepting" {
+                w.media.ice = Ice::Never;
+            }
+            w.answer(page, &id);
+            let call = w.hub.call_ids()[0];
+            assert_eq!(w.hub.call_state(call), Some(state));
+            assert!(w.try_sip("200").is_none(), "{state}");
+
+            prack(&mut w, &mut peer, &ringing, sdp);
+            while w.media_event() {}
+            w.advance(Duration::from_millis(300));
+            let oks: Vec<String> = std::iter::from_fn(|| w.try_sip("200")).collect();
+            let to_invite = oks.iter().filter(|ok| ok.contains("1 INVITE"));
+            assert_eq!(to_invite.count(), 1, "{state}");
+            peer.ask_as(&mut w, "ACK", 1, None);
+            assert!(w.try_sip("BYE").is_none(), "{state}");
+            let expected = match sdp == held {
+                true => &["talk:ESTABLISHED", "hold:HOLD"][..],
+                false => &["talk:ESTABLISHED"],
+            };
+            assert_eq!(w.told(page), expected, "{state}");
+            let codec = w.media_now().0.media[0].routes[0].sip.to_string();
+            assert_eq!(codec, "PCMU/8000", "{state}");
+        }
+    }
+}
+
+#[test]
+fn a_prack_whose_answer_cannot_be_used_ends_the_call_that_the_page_has_answered() {
+    let (mut w, page, contact) = called(&[]);
+    let (_, mut peer, ringing) = reliable_late_offer(&mut w, &contact);
+    let id = w.ringing_id(page);
+    w.answer(page, &id);
+    prack(&mut w, &mut peer, &ringing, "");
+    peer.ask_as(&mut w, "ACK", 1, None);
+    let bye = w.expect_sip("BYE");
+    let frames = w.frames(page);
+    let [talk, finish] = &frames[..] else {
+        panic!("{frames:?}");
+    };
+    assert_eq!(talk["message"], "talk");
+    let info = finish["data"][0]["info"].as_str().unwrap();
+    assert!(info.contains("PRACK carries no SDP"), "{info}");
+    w.sip(sip_text::respond(&bye, "200 OK", "", &[], ""));
+    w.assert_calls_gone();
 }
 
 #[test]

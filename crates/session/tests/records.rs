@@ -4,9 +4,11 @@ mod world;
 
 use std::time::Duration;
 
-use session::What;
+use serde_json::json;
+use session::media::{MediaEvent, MediaFailure};
+use session::{Input, What};
 use testkit::sip_text;
-use world::{PHONE_SDP, World};
+use world::{PHONE_SDP, World, contact_uri};
 
 /// The records so far, as the log prints them.
 fn said(w: &World) -> Vec<String> {
@@ -127,4 +129,110 @@ fn a_late_offer_is_answered_first_and_agreed_on_later() {
         "{said:?}"
     );
     assert_eq!(said.len(), 4);
+}
+
+/// `(what the INVITE meets, its status, why)`
+#[test]
+fn an_invite_that_is_refused_before_it_rings_is_on_record() {
+    let g729 = PHONE_SDP
+        .replace("AVP 0 101", "AVP 18")
+        .replace("0 PCMU", "18 G729");
+    for (sdp, status, why) in [
+        (PHONE_SDP, 404, "10006 is not registered here"),
+        (PHONE_SDP, 480, "10006 has no page that could ring"),
+        (&g729, 488, "Transcoding required"),
+    ] {
+        let mut config = world::config();
+        config.ua.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        config.detach_after = Duration::from_secs(60);
+        let mut w = World::with(config, [7; 32]);
+        let mut contact = "sip:10006@127.0.0.1:5080".to_owned();
+        if status != 404 {
+            let page = w.connect("10006");
+            let register = w.expect_sip("REGISTER");
+            w.answer_register(&register);
+            contact = contact_uri(&register);
+            if status == 480 {
+                w.input(Input::SocketClosed { socket: page });
+            }
+        }
+        w.invite_for(&contact, "in1", sdp);
+        w.expect_sip(&status.to_string());
+        assert_eq!(w.records.len(), 2, "{:?}", w.records);
+        assert_eq!(said(&w)[0], "started: incoming, 10005 calls 10006");
+        let ended = format!("ended by gateway before it was answered: {why}");
+        assert!(said(&w)[1].starts_with(&ended), "{:?}", said(&w));
+        let What::Ended { cause, .. } = &w.records[1].what else {
+            panic!("{:?}", w.records);
+        };
+        assert_eq!(cause.sip_code, Some(status));
+        for record in &w.records {
+            assert_eq!(record.sip_call_id.as_deref(), Some("in1"));
+            assert_eq!(record.call, w.records[0].call);
+        }
+    }
+}
+
+#[test]
+fn a_call_of_a_page_that_cannot_be_made_is_on_record() {
+    let mut w = World::new();
+    let page = w.registered("10006");
+    w.say(page, world::call("c1", "10005", "this is no SDP"));
+    w.say(
+        page,
+        world::call("c2", "not a number <", world::BROWSER_AUDIO),
+    );
+    let session = w.hub.session_of(page).unwrap();
+    let told = w.told(page);
+    assert_eq!(told.iter().filter(|t| *t == "finish:FAILED").count(), 2);
+    let said = said(&w);
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(said[0], "started: outgoing, 10006 calls 10005");
+    assert!(
+        said[1]
+            .starts_with("ended by browser before it was answered: The page's SDP cannot be used"),
+        "{said:?}"
+    );
+    assert_eq!(said[2], "started: outgoing, 10006 calls not a number <");
+    assert!(said[3].starts_with("ended by browser"), "{said:?}");
+    assert!(w.records.iter().all(|r| r.sessions == [session]));
+}
+
+/// `(how the only page that rings goes, what the page hears, what the caller hears, how it ended)`
+#[test]
+fn the_end_of_a_call_names_the_last_page_that_rang() {
+    let by_page = "ended by browser before it was answered: Normal call clearing";
+    let by_media = "ended by browser before it was answered: Failed by ICE error (408)";
+    for (gone, told, status, ended) in [
+        ("thisTab", "finish:FINISH", "480", by_page),
+        ("failed", "finish:FAILED", "500", by_media),
+    ] {
+        let mut w = World::new();
+        let page = w.connect("10006");
+        let register = w.expect_sip("REGISTER");
+        w.answer_register(&register);
+        w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
+        let id = w.ringing_id(page);
+        if gone == "thisTab" {
+            w.say(
+                page,
+                json!({"message":"hangup","data":[{"callId":id,"scope":"thisTab"}]}),
+            );
+        } else {
+            let call = w.hub.call_ids()[0];
+            let leg = *w.media.legs[&call].first().unwrap();
+            let failure = MediaFailure::Ice;
+            w.input(Input::Media(MediaEvent::BrowserFailed {
+                call,
+                leg,
+                failure,
+            }));
+        }
+        w.expect_sip(status);
+        assert_eq!(w.told(page), [told]);
+        assert_eq!(said(&w).last().unwrap(), ended);
+        let session = w.hub.session_of(page).unwrap();
+        assert_eq!(w.records.last().unwrap().sessions, [session], "{gone}");
+        w.assert_calls_gone();
+    }
 }

@@ -182,6 +182,8 @@ async function answer() {
  */
 function follow(call, { name, incoming }) {
   let talking = false;
+  /** How the call is held, in the words that the page shows; empty: it is not. */
+  let held = '';
   const show = (/** @type {string} */ sentence) => () => showStatus('call', call.status(), sentence);
   const over = () => {
     showStatus('call', call.status(), call.cause()?.text ?? (call.status() === CALL_STATUS.FINISH ? words.ended : words.failed));
@@ -197,18 +199,23 @@ function follow(call, { name, incoming }) {
       // again ESTABLISHED while talking: a hold was refused, and why has just been said
       if (!talking) showStatus('call', CALL_STATUS.ESTABLISHED, words.talking(name));
       talking = true;
+      held = '';
       showTalking({ onHold: false });
       line.talking?.(true);
     })
     .on(CALL_STATUS.HOLD, () => {
       talking = false;
-      showStatus('call', CALL_STATUS.HOLD, words.held(name, call.holdState()));
+      const sentence = words.held(name, call.holdState());
+      // again the same HOLD: a resume was refused, and why has just been said
+      if (held !== sentence) showStatus('call', CALL_STATUS.HOLD, sentence);
+      held = sentence;
       showTalking({ onHold: holdsIt(call) });
     })
     .on(CALL_EVENT.HOLD_STATE, () => {
       // before HOLD or ESTABLISHED, which show it; or alone, when the other side joins or leaves a hold
       if (call.status() !== CALL_STATUS.HOLD) return;
-      say('call', words.held(name, call.holdState()));
+      held = words.held(name, call.holdState());
+      say('call', held);
       nameHoldButton({ onHold: holdsIt(call) });
     })
     .on(CALL_STATUS.FINISH, over)

@@ -129,6 +129,8 @@ pub struct Bridge {
 #[derive(Debug, Default)]
 struct Stream {
     remotes: [Option<Remote>; 2],
+    /// The plan in force.
+    plan: Option<Plan>,
     /// What stands in for the peer's video while there is none.
     stand_in: Option<OurFormat>,
     signalling: Vec<IpAddr>,
@@ -170,10 +172,18 @@ impl Bridge {
     }
 
     /// Where a stream's peer is and what it speaks. May come again with another plan; numbers go on.
-    /// The first stream connected is the selected one.
+    /// The same plan again changes nothing, but its source may have moved. The first stream connected
+    /// is the selected one.
     pub fn connect_sip(&mut self, stream: u32, plan: &Plan, now: Instant) {
         let first = self.selected.is_none();
         let entry = self.streams.entry(stream).or_default();
+        if entry.plan.as_ref() == Some(plan) {
+            for remote in entry.remotes.iter_mut().flatten() {
+                remote.latch.sdp_again(now);
+            }
+            return;
+        }
+        entry.plan = Some(plan.clone());
         for (kind, slot) in KINDS.into_iter().zip(&mut entry.remotes) {
             let media = plan
                 .media

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Datagram, MAX_DROPOUT};
+use super::{Datagram, MAX_DROPOUT, SILENCE};
 
 /// Packets in a row that a source needs to take another's place.
 pub(super) const IN_A_ROW: u32 = 5;
@@ -14,7 +14,7 @@ pub(super) const IN_A_ROW: u32 = 5;
 /// A packet at most this far behind is late and not a restart (RFC 3550 A.1, MAX_MISORDER).
 const MAX_MISORDER: u16 = 100;
 
-/// Candidates that are watched at once. The one that was silent longest gives way.
+/// Candidates that are watched at once.
 const MAX_CANDIDATES: usize = 8;
 
 /// A datagram that waits for a decision, and when it came.
@@ -36,8 +36,9 @@ struct Candidate {
 }
 
 impl Candidates {
-    /// Counts a packet and keeps it. Answers how many packets of this source came in a row.
-    pub(super) fn count(&mut self, packet: &Datagram<'_>, now: Instant) -> u32 {
+    /// Counts a packet and keeps it. Answers how many packets of this source came in a row. `present`:
+    /// the SSRC of the source in use.
+    pub(super) fn count(&mut self, packet: &Datagram<'_>, present: u32, now: Instant) -> u32 {
         let header = packet.header;
         let known = self.0.iter_mut().find(|c| c.addr == packet.from);
         if let Some(candidate) = known {
@@ -59,8 +60,14 @@ impl Candidates {
             return candidate.in_a_row;
         }
         if self.0.len() >= MAX_CANDIDATES {
-            let silent_longest = (0..self.0.len()).min_by_key(|at| self.0[*at].heard);
-            silent_longest.map(|at| self.0.swap_remove(at));
+            // Whoever forges packets from ever new ports knows no SSRC and has no rows.
+            let least = (0..self.0.len()).min_by_key(|at| {
+                let candidate = &self.0[*at];
+                let live = now.saturating_duration_since(candidate.heard) < SILENCE;
+                let goes_on = candidate.ssrc == present;
+                (live, goes_on, candidate.in_a_row, candidate.heard)
+            });
+            least.map(|at| self.0.swap_remove(at));
         }
         let mut candidate = Candidate {
             addr: packet.from,

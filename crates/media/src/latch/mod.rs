@@ -195,7 +195,7 @@ impl Latch {
             self.settle(packet, now);
             return Judgement::Moved(Vec::new());
         };
-        let in_a_row = self.candidates.count(packet, now);
+        let in_a_row = self.candidates.count(packet, current.ssrc, now);
         if in_a_row < IN_A_ROW || !self.may_leave(current, matches, header, now) {
             return Judgement::Undecided;
         }
@@ -294,12 +294,21 @@ mod tests {
     }
 
     fn hears(latch: &mut Latch, from: &str, sequence: u16, now: Instant) -> Judgement {
+        hears_of(latch, from, (77, sequence), now)
+    }
+
+    fn hears_of(
+        latch: &mut Latch,
+        from: &str,
+        (ssrc, sequence): (u32, u16),
+        now: Instant,
+    ) -> Judgement {
         let header = Header {
             payload_type: 0,
             marker: false,
             sequence,
             timestamp: 0,
-            ssrc: 77,
+            ssrc,
         };
         let packet = Datagram {
             from: addr(from),
@@ -364,6 +373,49 @@ mod tests {
             panic!("not taken")
         };
         assert_eq!(kept.len(), 4);
+    }
+
+    /// After how many ms a peer that has rebound is found, speaking each 20 ms as `ssrc`, while bursts of `burst` packets,
+    /// each from a port and of an SSRC of its own, come each 40 ms. `filled`: the table was full of rows before.
+    fn found_after(ssrc: u32, burst: u32, filled: bool) -> Option<u64> {
+        let begin = Instant::now();
+        let mut rtp = latch("203.0.113.5:4000", None, begin);
+        hears(&mut rtp, "203.0.113.5:4000", 1, begin);
+        let at = |ms: u64| begin + Duration::from_millis(ms);
+        if filled {
+            for port in 20_000..20_008 {
+                for sequence in 1..=10 {
+                    let from = format!("203.0.113.5:{port}");
+                    hears_of(&mut rtp, &from, (port, sequence), at(10));
+                }
+            }
+        }
+        let mut ports = (1_u32..).map(|n| (10_000 + n % 40_000, 1_000 + n));
+        (1..500_u16).find_map(|n| {
+            let ms = 10_000 + u64::from(n) * 20;
+            let peer = "203.0.113.5:9000";
+            let judged = hears_of(&mut rtp, peer, (ssrc, 1 + n), at(ms));
+            if let Judgement::Moved(kept) = judged {
+                assert_eq!(kept.len(), 4);
+                return Some(ms - 10_000);
+            }
+            for (port, stranger) in ports.by_ref().take(burst as usize) {
+                let from = format!("203.0.113.5:{port}");
+                if n % 2 == 0 {
+                    hears_of(&mut rtp, &from, (stranger, 1), at(ms + 1));
+                }
+            }
+            None
+        })
+    }
+
+    /// 400 packets in a second from the peer's own address, which whoever sends them has forged.
+    #[test]
+    fn a_flood_of_new_ports_does_not_keep_a_peer_that_has_rebound_from_being_found() {
+        for filled in [false, true] {
+            assert_eq!(found_after(78, 16, filled), Some(100), "a new SSRC");
+            assert_eq!(found_after(77, 1000, filled), Some(100), "the same SSRC");
+        }
     }
 
     #[test]

@@ -27,6 +27,18 @@ pub(super) struct Digits {
     waiting: VecDeque<(DtmfKind, char)>,
     /// An INFO of ours has no answer yet.
     open: bool,
+    /// The ACK of our 200 is still to come, and nothing of ours goes out before it.
+    unconfirmed: bool,
+}
+
+impl Digits {
+    /// Of a call that comes in.
+    pub(super) fn unconfirmed() -> Self {
+        Self {
+            unconfirmed: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Call {
@@ -80,8 +92,16 @@ impl Call {
         Ok(digits.chars().map(|digit| digit.to_ascii_uppercase()))
     }
 
+    /// The caller has acknowledged our 200: digits may go out.
+    pub(super) fn confirm_digits(&mut self, out: &mut Vec<Effect>) {
+        self.digits.unconfirmed = false;
+        if self.state == State::Established {
+            self.send_digit(out);
+        }
+    }
+
     fn send_digit(&mut self, out: &mut Vec<Effect>) {
-        if self.digits.open {
+        if self.digits.open || self.digits.unconfirmed {
             return;
         }
         let Some((kind, digit)) = self.digits.waiting.pop_front() else {

@@ -78,19 +78,17 @@ impl Call {
         }
         let ringing = self.incoming && matches!(self.state, State::Opening | State::Ringing);
         let lost = matches!(self.state, State::Answering(winner) | State::Accepting(winner) if winner != leg);
-        if self.is_takeover(leg) || lost || (ringing && this_tab) {
-            let cause = cause::clearing(Side::Browser, "Normal call clearing");
+        let cause = cause::clearing(Side::Browser, "Normal call clearing");
+        if ringing && this_tab && self.legs.len() == 1 {
+            self.nobody_here(&cause, out);
+        } else if self.is_takeover(leg) || lost || (ringing && this_tab) {
             self.drop_leg(leg, cause, out);
-            if ringing && self.legs.is_empty() {
-                self.nobody_here(out);
-            }
         } else if ringing {
             // A person declined, which counts for all pages of the account.
             out.push(Effect::Reject(rules.decline_code, "Declined"));
-            let cause = cause::clearing(Side::Browser, "Normal call clearing");
             self.finish(CallStatus::Finish, &cause, out);
         } else {
-            self.end(cause::clearing(Side::Browser, "Normal call clearing"), out);
+            self.end(cause, out);
         }
     }
 
@@ -134,17 +132,17 @@ impl Call {
         } else if answering
             || (self.incoming && matches!(self.state, State::Opening | State::Ringing))
         {
-            self.nobody_here(out);
+            let cause = cause::clearing(Side::Browser, "No page is left to answer.");
+            self.nobody_here(&cause, out);
         } else {
             self.end(cause, out);
         }
     }
 
     /// The last ringing page went away: 480 (RFC 3261 §21.4.18).
-    fn nobody_here(&mut self, out: &mut Vec<Effect>) {
+    fn nobody_here(&mut self, cause: &Cause, out: &mut Vec<Effect>) {
         out.push(Effect::Reject(480, "Temporarily Unavailable"));
-        let cause = cause::clearing(Side::Browser, "No page is left to answer.");
-        self.finish(CallStatus::Finish, &cause, out);
+        self.finish(CallStatus::Finish, cause, out);
     }
 
     /// Our side ends the call in good order.

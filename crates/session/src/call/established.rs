@@ -198,6 +198,7 @@ impl Call {
         out: &mut Vec<Effect>,
     ) {
         self.sip.signalling = Some(from.addr.ip());
+        self.sip.negotiation.mark_changed(stream);
         let before = self.sip.negotiation.agreement(stream);
         let before = before.map(|before| before.plan().clone());
         let mut what = before
@@ -212,11 +213,8 @@ impl Call {
             };
             what.push(format!("the page {verb} the call"));
         }
-        if before.as_ref() == Some(next.plan()) {
-            self.sip.negotiation.agree(stream, next);
-        } else {
-            self.agree(stream, next, out);
-        }
+        // Also with an equal plan: the peer may have moved, and its media may come from elsewhere.
+        self.agree(stream, next, out);
         if self.state != State::Established || self.sip.negotiation.selected != Some(stream) {
             return;
         }

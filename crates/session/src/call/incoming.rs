@@ -98,7 +98,7 @@ impl Call {
             sip,
             order: None,
             rang: false,
-            digits: Digits::default(),
+            digits: Digits::unconfirmed(),
             answer_headers: Vec::new(),
             early_offer: arrival.reliable && late,
         };
@@ -132,9 +132,11 @@ impl Call {
                 State::Opening | State::Ringing,
                 CallInput::Media(MediaEvent::BrowserFailed { leg, failure, .. }),
             ) => {
-                self.drop_leg(leg, cause::media(&failure), out);
-                if self.legs.is_empty() {
-                    self.fail(cause::media(&failure), out);
+                let cause = cause::media(&failure);
+                if self.legs.keys().eq([&leg]) {
+                    self.fail(cause, out);
+                } else {
+                    self.drop_leg(leg, cause, out);
                 }
             }
             (
@@ -187,9 +189,10 @@ impl Call {
             }
             (State::Established, CallInput::Sip(Event::Confirmed { sdp, .. })) => {
                 self.late_answer(sdp, rules, out);
+                self.confirm_digits(out);
             }
             (_, CallInput::Sip(Event::OfferAnswered { sdp, .. })) => {
-                self.early_answer(sdp, out);
+                self.early_answer(sdp, rules, out);
             }
             (State::Opening | State::Ringing, CallInput::Alarm(CallAlarm::NoAnswer)) => {
                 out.push(Effect::Reject(480, "Temporarily Unavailable"));
@@ -402,11 +405,19 @@ impl Call {
         }
     }
 
-    /// The answer to the offer of our reliable 180 comes in its PRACK, before the page answers.
-    fn early_answer(&mut self, sdp: Option<Bytes>, out: &mut Vec<Effect>) {
-        match description(sdp, "PRACK") {
+    /// The answer to the offer of our reliable 180 comes in its PRACK, before the page's answer or
+    /// after it.
+    fn early_answer(&mut self, sdp: Option<Bytes>, rules: &CallRules, out: &mut Vec<Effect>) {
+        let agreed = description(sdp, "PRACK").and_then(|theirs| {
+            self.sip.negotiation.theirs = Some(theirs);
+            match self.state {
+                State::Accepting(_) | State::Established => self.connect_caller(rules, out),
+                _ => Ok(()),
+            }
+        });
+        match agreed {
             Err(error) => self.fail(cause::plan(&error), out),
-            Ok(theirs) => self.sip.negotiation.theirs = Some(theirs),
+            Ok(()) => self.tell_hold(out),
         }
     }
 }

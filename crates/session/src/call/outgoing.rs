@@ -275,6 +275,13 @@ impl Call {
         let (Some(offer), Some(ours)) = (&negotiation.browser, &negotiation.ours) else {
             return Ok(());
         };
+        // RFC 3261 §13.2.1: "The UAC MUST treat the first session description it receives as the answer,
+        // and MUST ignore any session descriptions in subsequent responses to the initial INVITE".
+        // Where a later offer has been answered, that first one was final.
+        if let Some(stream) = negotiation.changed_with(remote_tag) {
+            self.select(stream, out);
+            return Ok(());
+        }
         let answer = parse_sdp(body).map_err(|why| {
             let mut cause = cause::plan(&sdp::PlanError::Unusable(why.clone()));
             cause.side = sip::Side::Sip;

@@ -1,6 +1,6 @@
 //! The SIP side of a call: its ports, and what the two sides have said about media (RFC 3264).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use sdp::{Agreement, Description, LocalMedia, MediaKind, MediaPlan, Origin, Plan};
@@ -38,6 +38,7 @@ impl SipLeg {
                 theirs: None,
                 streams: BTreeMap::new(),
                 agreements: BTreeMap::new(),
+                changed: BTreeSet::new(),
                 selected: None,
                 hold: Hold::default(),
             },
@@ -76,6 +77,8 @@ pub(super) struct Negotiation {
     streams: BTreeMap<String, StreamId>,
     /// What was agreed in each of them.
     agreements: BTreeMap<StreamId, Agreement>,
+    /// The dialogs in which a later offer has been answered: what answered the INVITE is no longer open.
+    changed: BTreeSet<StreamId>,
     /// The dialog that is heard.
     pub(super) selected: Option<StreamId>,
     /// The page's hold.
@@ -101,6 +104,17 @@ impl Negotiation {
 
     pub(super) fn agree(&mut self, stream: StreamId, agreement: Agreement) {
         self.agreements.insert(stream, agreement);
+    }
+
+    /// What was agreed in this dialog has been changed since, by either side.
+    pub(super) fn mark_changed(&mut self, stream: StreamId) {
+        self.changed.insert(stream);
+    }
+
+    /// The stream of a remote dialog whose agreement has been changed since.
+    pub(super) fn changed_with(&self, remote_tag: &str) -> Option<StreamId> {
+        let stream = self.agreed_with(remote_tag)?;
+        self.changed.contains(&stream).then_some(stream)
     }
 
     /// An early dialog has ended. Returns the dialog that may be heard instead, the latest.

@@ -10,6 +10,7 @@ use crate::call::{Call, CallInput, Effect, Order};
 use crate::cause;
 use crate::hub::Hub;
 use crate::ids::{CallId, LegId, SessionId, SocketId};
+use crate::record::What;
 
 impl Hub {
     /// `call`: TRYING at once (R4), then either an INVITE or `finish{FAILED}` with the reason.
@@ -26,10 +27,17 @@ impl Hub {
         }
         match self.order(session, &request) {
             Err(text) => {
-                let mut info = failed(&request.call_id, text.clone());
+                let cause = cause::input(text.clone());
+                let mut info = failed(&request.call_id, text);
                 info.caller = request.caller.unwrap_or_default();
                 info.callee = request.callee;
-                info.cause = Some(cause::to_wire(&cause::input(text)));
+                info.cause = Some(cause::to_wire(&cause));
+                let started = What::Started {
+                    incoming: false,
+                    caller: info.caller.clone(),
+                    callee: info.callee.clone(),
+                };
+                self.record_refused(started, vec![session], None, cause);
                 self.tell(session, ServerMessage::Finish(info));
             }
             Ok((offer, order)) => {

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use signaling::{
     CallStatus, ClientMessage, DataStatus, DecodeError, Fail, Feature, HangupScope, ServerMessage,
+    SipMessageStatus,
 };
 
 use crate::call::{CallInput, Wish};
@@ -65,6 +66,13 @@ impl Hub {
     fn bad_frame(&mut self, socket: SocketId, error: &DecodeError) {
         if error.closes_socket() {
             return self.close(socket, MESSAGE_TOO_BIG, &error.to_string());
+        }
+        let session = self.sockets.get(&socket).and_then(|entry| entry.session);
+        // No promise of the page waits for ever.
+        if let (Some(session), Some(status)) = (session, SipMessageStatus::malformed(error))
+            && self.grants(session, Some(Feature::SipMessage))
+        {
+            return self.tell(session, ServerMessage::SipMessageStatus(status));
         }
         let message = match (&error.message, &error.call_id) {
             // A call that the page shows must not stay PENDING (K1).

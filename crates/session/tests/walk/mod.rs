@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use session::SocketId;
+use session::media::MediaCommand;
 use testkit::sip_text;
 
 use crate::world::peer::Peer;
@@ -374,7 +375,9 @@ impl Walk {
             let sdp = (self.kind == Kind::Late && self.cseq < 3)
                 .then_some(("application/sdp", PHONE_SDP));
             let ack = peer.text("ACK", 1, sdp);
+            let was_up = self.state() == "Established";
             self.w.sip(ack);
+            self.check_confirmed(was_up);
         }
         let Some((re_invite, acked)) = self.re_invite.clone() else {
             return;
@@ -397,6 +400,21 @@ impl Walk {
             let sdp = (late && !number.is_multiple_of(3)).then_some(("application/sdp", PHONE_SDP));
             let ack = peer.text("ACK", number, sdp);
             self.w.sip(ack);
+        }
+    }
+
+    /// The ACK ends no call whose offer and answer are complete without it, and media has its plan by then.
+    fn check_confirmed(&mut self, was_up: bool) {
+        let up = self.state() == "Established";
+        if was_up && !up && self.kind != Kind::Late {
+            let why = "the ACK of our 200 ended the call".to_owned();
+            self.books.broken.get_or_insert(why);
+        }
+        let connects =
+            |command: &MediaCommand| matches!(command, MediaCommand::ConnectSipLeg { .. });
+        if up && !self.w.media.commands.iter().any(connects) {
+            let why = "a confirmed call has no media".to_owned();
+            self.books.broken.get_or_insert(why);
         }
     }
 
