@@ -14,8 +14,9 @@ pub(super) const IN_A_ROW: u32 = 5;
 /// A packet at most this far behind is late and not a restart (RFC 3550 A.1, MAX_MISORDER).
 const MAX_MISORDER: u16 = 100;
 
-/// Candidates that are watched at once.
-const MAX_CANDIDATES: usize = 8;
+/// Candidates that are watched at once. A source with a packet each 20 ms keeps its place beside 1,500
+/// packets in a second, each from a port of its own.
+const MAX_CANDIDATES: usize = 32;
 
 /// A datagram that waits for a decision, and when it came.
 pub type Kept = (Instant, Bytes);
@@ -60,7 +61,8 @@ impl Candidates {
             return candidate.in_a_row;
         }
         if self.0.len() >= MAX_CANDIDATES {
-            // Whoever forges packets from ever new ports knows no SSRC and has no rows.
+            // A flood from ever new ports has one packet of each in a row, and whoever sends it does not
+            // know the SSRC in use.
             let least = (0..self.0.len()).min_by_key(|at| {
                 let candidate = &self.0[*at];
                 let live = now.saturating_duration_since(candidate.heard) < SILENCE;

@@ -7,7 +7,7 @@ use sdp::MediaKind;
 
 use crate::error::LegFailure;
 
-/// What a leg says. Drain with [`Leg::poll_output`] after every call that changes it.
+/// What a leg says. Drain with [`Leg::poll_output`](super::Leg::poll_output) after every call that changes it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LegOutput {
     /// Send this datagram to the browser.
