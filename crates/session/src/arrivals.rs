@@ -19,7 +19,7 @@ impl Hub {
             callee,
             offer,
             reliable,
-            from,
+            signalling,
             ..
         } = event
         else {
@@ -67,7 +67,7 @@ impl Hub {
             caller,
             display,
             callee,
-            from: from.addr.ip(),
+            signalling,
             offer,
             reliable,
             media,

@@ -3,11 +3,13 @@
 //!
 //! An offer of the peer is answered in the step that brings it. The browser is never renegotiated.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use sdp::{Agreement, Description, PlanError};
 use signaling::CallStatus;
 use sip::header::Warning;
-use sip::{Cause, Event, HeaderName, Hop, RequestId, Side, Stage};
+use sip::{Cause, Event, HeaderName, RequestId, Side, Stage};
 
 use super::incoming::CALLER;
 use super::{Call, Effect, State, parse_sdp};
@@ -37,12 +39,14 @@ impl Call {
                 request,
                 remote_tag,
                 sdp,
-                from,
+                signalling,
                 ..
-            } => self.offered(request, &remote_tag, sdp, &from, out),
+            } => self.offered(request, &remote_tag, sdp, signalling, out),
             Event::OfferDue { .. } => self.offer_due(out),
-            Event::OfferAnswered { sdp, from, .. } if self.sip.negotiation.current().is_some() => {
-                self.offer_answered(sdp, &from, out);
+            Event::OfferAnswered {
+                sdp, signalling, ..
+            } if self.sip.negotiation.current().is_some() => {
+                self.offer_answered(sdp, signalling, out);
             }
             Event::OfferRefused { cause, .. } => self.offer_refused(&cause, out),
             Event::Info {
@@ -63,7 +67,7 @@ impl Call {
             call: self.id,
             stream,
             plan: agreement.plan().clone(),
-            signalling: self.sip.signalling,
+            signalling: self.sip.signalling.clone(),
         }));
         self.sip.negotiation.agree(stream, agreement);
     }
@@ -98,7 +102,7 @@ impl Call {
             call: self.id,
             stream,
             plan,
-            signalling: None,
+            signalling: Vec::new(),
         }));
         if let Some(next) = next.filter(|_| was_heard) {
             self.select(next, out);
@@ -111,7 +115,7 @@ impl Call {
         request: RequestId,
         remote_tag: &str,
         sdp: Option<Bytes>,
-        from: &Hop,
+        signalling: Vec<IpAddr>,
         out: &mut Vec<Effect>,
     ) {
         let negotiation = &self.sip.negotiation;
@@ -137,7 +141,7 @@ impl Call {
             Err(error) => out.push(refuse_change(request, &error)),
             Ok(next) => {
                 out.push(accept_change(request, next.ours()));
-                self.change(stream, next, from, Side::Sip, out);
+                self.change(stream, next, signalling, Side::Sip, out);
             }
         }
     }
@@ -156,7 +160,12 @@ impl Call {
 
     /// The answer to an offer of ours in a re-INVITE, or in the 200 to one without SDP. If it cannot be
     /// used, the call goes on as it was.
-    fn offer_answered(&mut self, sdp: Option<Bytes>, from: &Hop, out: &mut Vec<Effect>) {
+    fn offer_answered(
+        &mut self,
+        sdp: Option<Bytes>,
+        signalling: Vec<IpAddr>,
+        out: &mut Vec<Effect>,
+    ) {
         let negotiation = &self.sip.negotiation;
         let (Some(stream), Some(agreement)) = (negotiation.selected, negotiation.current()) else {
             return;
@@ -174,7 +183,7 @@ impl Call {
             }
             Ok(next) => {
                 let by = self.offer_taken();
-                self.change(stream, next, from, by, out);
+                self.change(stream, next, signalling, by, out);
                 if by == Side::Browser {
                     self.wish_settled(out);
                 }
@@ -187,11 +196,12 @@ impl Call {
         &mut self,
         stream: StreamId,
         next: Agreement,
-        from: &Hop,
+        signalling: Vec<IpAddr>,
         by: Side,
         out: &mut Vec<Effect>,
     ) {
-        self.sip.signalling = Some(from.addr.ip());
+        let moved = self.sip.signalling != signalling;
+        self.sip.signalling = signalling;
         let before = self.sip.negotiation.agreement(stream);
         let before = before.map(|before| before.plan().clone());
         let mut what = before
@@ -206,7 +216,8 @@ impl Call {
             };
             what.push(format!("the page {verb} the call"));
         }
-        if before.as_ref() == Some(next.plan()) {
+        // A peer whose SIP comes from elsewhere speaks from elsewhere, too, whatever its SDP says.
+        if before.as_ref() == Some(next.plan()) && !moved {
             self.sip.negotiation.agree(stream, next);
         } else {
             self.agree(stream, next, out);

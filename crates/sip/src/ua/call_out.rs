@@ -13,6 +13,7 @@ use super::events::Event;
 use super::identity::{identity, name_of};
 use super::invite_template::invite_template;
 use super::look_up::Seeker;
+use super::media_sources::MediaSources;
 use super::modify::Open;
 use super::prack::Reception;
 use super::schedule::{Alarm, Owner, TransactionId};
@@ -388,6 +389,9 @@ impl Ua {
             call.usages.remove(&remote_tag);
             return self.event(Event::EarlyDialogEnded { id, remote_tag });
         }
+        let mut sources = MediaSources::default();
+        sources.learn_from_response(&response.headers);
+        let mut signalling = sources.list(&attempt.hop);
         if !remote_tag.is_empty() {
             let usage = call.usages.entry(remote_tag.clone()).or_insert_with(|| {
                 let dialog = Dialog::of_caller(&attempt.invite, response);
@@ -397,6 +401,8 @@ impl Ua {
                 usage
             });
             usage.peer.learn(&response.headers);
+            usage.sources.learn_from_response(&response.headers);
+            signalling = usage.sources.list(&attempt.hop);
         }
         let owner = Owner::Call(id);
         self.schedule.clear(owner, Alarm::NextTarget);
@@ -414,7 +420,7 @@ impl Ua {
             status: response.status,
             remote_tag,
             sdp,
-            from: attempt.hop.clone(),
+            signalling,
         });
     }
 
@@ -429,7 +435,9 @@ impl Ua {
         call.main = Some(remote_tag.clone());
         let remote = identity(&response.headers, true);
         let mut sdp = sdp_in(&response.headers, &response.body);
+        let mut signalling = MediaSources::default().list(&attempt.hop);
         if let Some(usage) = self.usage(id, &remote_tag) {
+            signalling = usage.sources.list(&attempt.hop);
             if usage.reliable.answered {
                 // The exchange was complete before the 2xx (RFC 3262 section 5, RFC 6337 section 3.1.1).
                 sdp = None;
@@ -444,7 +452,7 @@ impl Ua {
             remote_tag,
             sdp,
             remote,
-            from: attempt.hop.clone(),
+            signalling,
         });
     }
 

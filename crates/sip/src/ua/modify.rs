@@ -229,6 +229,8 @@ impl Ua {
         if !usage.staying() {
             return;
         }
+        usage.sources.learn_from_response(&response.headers);
+        let signalling = usage.sources.list(&from);
         let refresh = usage.offers.proposed == usage.offers.local_sdp;
         let may_wait = usage.offers.glares < MAX_GLARES;
         usage.offers.open = Open::None;
@@ -239,7 +241,11 @@ impl Ua {
                 usage.offers.local_sdp = std::mem::take(&mut usage.offers.proposed);
                 self.timer_agreed(id, remote_tag, response, now);
                 let sdp = sdp_in(&response.headers, &response.body);
-                self.event(Event::OfferAnswered { id, sdp, from });
+                self.event(Event::OfferAnswered {
+                    id,
+                    sdp,
+                    signalling,
+                });
             }
             422 if self.interval_raised(id, remote_tag, response) => {
                 let Some(usage) = self.usage(id, remote_tag) else {
@@ -483,11 +489,7 @@ impl Ua {
         transaction: TransactionId,
         sdp: Option<Bytes>,
     ) {
-        let Some(from) = self
-            .servers
-            .get(&transaction)
-            .map(|server| server.hop.clone())
-        else {
+        let Some(signalling) = self.media_sources(id, remote_tag, transaction) else {
             return;
         };
         self.event(Event::Offered {
@@ -495,7 +497,7 @@ impl Ua {
             request: RequestId(transaction.0),
             remote_tag: remote_tag.to_owned(),
             sdp,
-            from,
+            signalling,
         });
     }
 
