@@ -86,7 +86,7 @@ impl Spike {
             call: CALL,
             stream: StreamId(1),
             plan: plan.clone(),
-            signalling: None,
+            signalling: Vec::new(),
         });
         let mode = BrowserLegMode::Answer { offer, plan };
         self.shards.send(MediaCommand::OpenBrowserLeg {
@@ -137,7 +137,7 @@ impl Spike {
             call: CALL,
             stream: StreamId(1),
             plan: plan(lines),
-            signalling: None,
+            signalling: Vec::new(),
         });
         Ok(())
     }

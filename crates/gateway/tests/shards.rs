@@ -38,7 +38,7 @@ fn sip_call(shards: &mut Shards, echo: &Echo, call: CallId) {
         call,
         stream: StreamId(0),
         plan: pcmu(echo),
-        signalling: None,
+        signalling: Vec::new(),
     });
 }
 
@@ -321,7 +321,7 @@ fn datagrams_of_every_size_from_the_peer_harm_no_call() {
         call,
         stream: StreamId(0),
         plan: pcmu(&echo),
-        signalling: None,
+        signalling: Vec::new(),
     });
     let (client, _) = browser_leg(&mut shards, &echo, call, LEG);
     let mut clients = [client];
@@ -434,7 +434,7 @@ fn a_call_on_hold_sends_silence_and_a_changed_plan_leaves_the_browser_alone() {
         call: call_id,
         stream: StreamId(0),
         plan: pcmu(&moved),
-        signalling: None,
+        signalling: Vec::new(),
     });
     talk(&mut clients, b'c', |clients| heard(&clients[0], b'c') >= 20);
     assert_eq!(clients[0].sources.len(), 1, "SSRCs the browser saw");

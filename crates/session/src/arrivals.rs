@@ -22,7 +22,7 @@ impl Hub {
             offer,
             reliable,
             sip_call_id,
-            from,
+            signalling,
             ..
         } = event
         else {
@@ -86,7 +86,7 @@ impl Hub {
             caller,
             display,
             callee,
-            from: from.addr.ip(),
+            signalling,
             offer,
             reliable,
             media,

@@ -94,8 +94,9 @@ pub enum MediaCommand {
         stream: StreamId,
         /// Formats, addresses and routes.
         plan: Plan,
-        /// Where this peer's SIP comes from: its media may come from there, too.
-        signalling: Option<IpAddr>,
+        /// What this peer's SIP tells of its address: its media may come from there, too. The best comes first, the
+        /// source of the SIP last. Empty: nothing new is known.
+        signalling: Vec<IpAddr>,
     },
     /// The early dialog that is heard from now on.
     SelectRemoteStream {

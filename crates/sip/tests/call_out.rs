@@ -62,7 +62,7 @@ fn trying_ringing_answered_hung_up() {
             status: 180,
             remote_tag: "peer".into(),
             sdp: None,
-            from: pbx()
+            signalling: vec![pbx().addr.ip()]
         }
     );
     bench.reply_with(&invite, 183, |r| with_sdp(&mut r.headers, &mut r.body));
@@ -74,7 +74,7 @@ fn trying_ringing_answered_hung_up() {
             status: 183,
             remote_tag: "peer".into(),
             sdp: sdp.clone(),
-            from: pbx()
+            signalling: vec![pbx().addr.ip()]
         }
     );
     bench.reply_with(&invite, 200, |ok| {
@@ -104,7 +104,8 @@ fn trying_ringing_answered_hung_up() {
             remote_tag: "peer".into(),
             sdp,
             remote,
-            from: pbx()
+            // The phone's Contact first, then where its SIP came from.
+            signalling: vec![[192, 0, 2, 66].into(), pbx().addr.ip()]
         }
     );
 

@@ -42,7 +42,7 @@ fn every_early_dialog_is_told_by_its_tag() {
                 status,
                 remote_tag: tag.into(),
                 sdp,
-                from: pbx()
+                signalling: vec![pbx().addr.ip()]
             }
         );
     }

@@ -147,11 +147,11 @@ impl Call {
         &mut self,
         stream: StreamId,
         plan: &Plan,
-        signalling: Option<IpAddr>,
+        signalling: &[IpAddr],
         ctx: &mut Ctx<'_>,
     ) {
-        if let Some(ip) = signalling {
-            self.bridge.signalling_sources(stream.0, &[ip]);
+        if !signalling.is_empty() {
+            self.bridge.signalling_sources(stream.0, signalling);
         }
         self.bridge.connect_sip(stream.0, plan, ctx.now);
         self.pump(ctx);

@@ -231,7 +231,9 @@ impl Worker {
                 plan,
                 signalling,
             } => {
-                self.step(call, |c, ctx| c.connect_sip(stream, &plan, signalling, ctx));
+                self.step(call, |c, ctx| {
+                    c.connect_sip(stream, &plan, &signalling, ctx)
+                });
             }
             MediaCommand::SetHold { call, held } => {
                 self.step(call, |c, ctx| c.set_hold(held, ctx));

@@ -3,11 +3,13 @@
 //!
 //! An offer of the peer is answered in the step that brings it. The browser is never renegotiated.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use sdp::{Agreement, Description, PlanError};
 use signaling::CallStatus;
 use sip::header::Warning;
-use sip::{Cause, Event, HeaderName, Hop, RequestId, Side, Stage};
+use sip::{Cause, Event, HeaderName, RequestId, Side, Stage};
 
 use super::hold::Taken;
 use super::incoming::CALLER;
@@ -38,13 +40,15 @@ impl Call {
                 request,
                 remote_tag,
                 sdp,
-                from,
+                signalling,
                 ..
-            } => self.offered(request, &remote_tag, sdp, &from, out),
+            } => self.offered(request, &remote_tag, sdp, signalling, out),
             Event::OfferDue { refresh, .. } => self.offer_due(refresh, out),
             Event::OfferPostponed { .. } => self.offer_postponed(),
-            Event::OfferAnswered { sdp, from, .. } if self.sip.negotiation.current().is_some() => {
-                self.offer_answered(sdp, &from, out);
+            Event::OfferAnswered {
+                sdp, signalling, ..
+            } if self.sip.negotiation.current().is_some() => {
+                self.offer_answered(sdp, signalling, out);
             }
             Event::OfferRefused { cause, .. } => self.offer_refused(&cause, out),
             Event::Info {
@@ -65,7 +69,7 @@ impl Call {
             call: self.id,
             stream,
             plan: agreement.plan().clone(),
-            signalling: self.sip.signalling,
+            signalling: self.sip.signalling.clone(),
         }));
         self.sip.negotiation.agree(stream, agreement);
     }
@@ -100,7 +104,7 @@ impl Call {
             call: self.id,
             stream,
             plan,
-            signalling: None,
+            signalling: Vec::new(),
         }));
         if let Some(next) = next.filter(|_| was_heard) {
             self.select(next, out);
@@ -113,7 +117,7 @@ impl Call {
         request: RequestId,
         remote_tag: &str,
         sdp: Option<Bytes>,
-        from: &Hop,
+        signalling: Vec<IpAddr>,
         out: &mut Vec<Effect>,
     ) {
         let negotiation = &self.sip.negotiation;
@@ -139,7 +143,7 @@ impl Call {
             Err(error) => out.push(refuse_change(request, &error)),
             Ok(next) => {
                 out.push(accept_change(request, next.ours()));
-                self.change(stream, next, from, Side::Sip, out);
+                self.change(stream, next, signalling, Side::Sip, out);
             }
         }
     }
@@ -158,7 +162,12 @@ impl Call {
 
     /// The answer to an offer of ours in a re-INVITE, or in the 200 to one without SDP. If it cannot be
     /// used, the call goes on as it was.
-    fn offer_answered(&mut self, sdp: Option<Bytes>, from: &Hop, out: &mut Vec<Effect>) {
+    fn offer_answered(
+        &mut self,
+        sdp: Option<Bytes>,
+        signalling: Vec<IpAddr>,
+        out: &mut Vec<Effect>,
+    ) {
         let negotiation = &self.sip.negotiation;
         let (Some(stream), Some(agreement)) = (negotiation.selected, negotiation.current()) else {
             return;
@@ -180,7 +189,7 @@ impl Call {
                     Some(Taken::Wish) => Side::Browser,
                     Some(Taken::Refresh) | None => Side::Sip,
                 };
-                self.change(stream, next, from, by, out);
+                self.change(stream, next, signalling, by, out);
                 if taken.is_some() {
                     self.wish_settled(out);
                 }
@@ -193,11 +202,11 @@ impl Call {
         &mut self,
         stream: StreamId,
         next: Agreement,
-        from: &Hop,
+        signalling: Vec<IpAddr>,
         by: Side,
         out: &mut Vec<Effect>,
     ) {
-        self.sip.signalling = Some(from.addr.ip());
+        self.sip.signalling = signalling;
         self.sip.negotiation.mark_changed(stream);
         let before = self.sip.negotiation.agreement(stream);
         let before = before.map(|before| before.plan().clone());

@@ -28,8 +28,8 @@ pub(crate) struct Arrival {
     pub(crate) caller: String,
     pub(crate) display: Option<String>,
     pub(crate) callee: String,
-    /// Where its SIP came from.
-    pub(crate) from: IpAddr,
+    /// What its SIP tells of the caller's address; the last is where the INVITE came from.
+    pub(crate) signalling: Vec<IpAddr>,
     /// `None`: late offer (RFC 3261 §13.2.1). We offer in the 200, or earlier where `reliable` says so.
     pub(crate) offer: Option<Description>,
     /// The caller requires reliable provisional responses, and the first of them carries our offer if
@@ -55,7 +55,8 @@ impl Call {
             let of_media = offer.media.iter().find_map(|media| media.addr);
             of_media.or(offer.addr)
         });
-        let family = Family::of(named.unwrap_or(arrival.from));
+        let source = arrival.signalling.last().copied();
+        let family = named.or(source).map_or(Family::V4, Family::of);
         let kinds = arrival.media.iter().map(|media| media.kind).collect();
         out.push(Effect::Media(MediaCommand::OpenSipLeg {
             call: id,
@@ -80,7 +81,7 @@ impl Call {
             (leg, entry)
         });
         let mut sip = SipLeg::new(origin_id);
-        sip.signalling = Some(arrival.from);
+        sip.signalling = arrival.signalling;
         sip.invited = true;
         let late = arrival.offer.is_none();
         sip.negotiation.theirs = arrival.offer;

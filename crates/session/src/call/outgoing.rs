@@ -137,11 +137,11 @@ impl Call {
                     status,
                     remote_tag,
                     sdp,
-                    from,
+                    signalling,
                     ..
                 }),
             ) => {
-                self.sip.signalling = Some(from.addr.ip());
+                self.sip.signalling = signalling;
                 let said = match status {
                     183 => CallStatus::SessionProgress,
                     _ => CallStatus::Ring,
@@ -163,11 +163,11 @@ impl Call {
                     remote_tag,
                     sdp,
                     remote,
-                    from,
+                    signalling,
                     ..
                 }),
             ) => {
-                self.sip.signalling = Some(from.addr.ip());
+                self.sip.signalling = signalling;
                 self.state = State::Answered;
                 let said = Said::Final {
                     user_agent: remote.user_agent,

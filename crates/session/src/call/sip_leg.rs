@@ -15,8 +15,8 @@ pub(super) struct SipLeg {
     pub(super) local: Vec<LocalMedia>,
     /// Lines that the page adds to the session part of our SDP (`sipSDP`).
     pub(super) session_lines: Vec<String>,
-    /// Where the peer's SIP comes from: its media may come from there, too.
-    pub(super) signalling: Option<IpAddr>,
+    /// What the peer's SIP tells of its address, the best first: its media may come from there, too.
+    pub(super) signalling: Vec<IpAddr>,
     /// The user agent owes the last event of this call's INVITE.
     pub(super) invited: bool,
     pub(super) negotiation: Negotiation,
@@ -27,7 +27,7 @@ impl SipLeg {
         Self {
             local: Vec::new(),
             session_lines: Vec::new(),
-            signalling: None,
+            signalling: Vec::new(),
             invited: false,
             negotiation: Negotiation {
                 origin_id,

@@ -70,6 +70,8 @@ impl Ua {
         let offer = sdp_in(&request.headers, &request.body);
         let mut usage = DialogUsage::new(dialog, toward_caller);
         usage.peer.learn(&request.headers);
+        usage.sources.learn_from_request(&request.headers);
+        let signalling = usage.sources.list(&via);
         if offer.is_some() {
             usage.offers.open = Open::Theirs(transaction);
         }
@@ -134,7 +136,7 @@ impl Ua {
             reliable,
             sip_call_id: call_id,
             user_agent: caller.user_agent,
-            from: via,
+            signalling,
         });
     }
 

@@ -1,5 +1,6 @@
 //! What a user agent tells its owner.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -61,8 +62,9 @@ pub enum Event {
         remote_tag: String,
         /// Early media description, if any.
         sdp: Option<Bytes>,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
+        /// From where media of this peer may come besides the address in its SDP (symmetric RTP), the best first; the
+        /// last is where its SIP came from.
+        signalling: Vec<IpAddr>,
     },
     /// An early dialog ended and will not answer (199, RFC 6228); others may still ring.
     EarlyDialogEnded {
@@ -81,8 +83,9 @@ pub enum Event {
         sdp: Option<Bytes>,
         /// Who answered.
         remote: RemoteIdentity,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
+        /// From where media of this peer may come besides the address in its SDP (symmetric RTP), the best first; the
+        /// last is where its SIP came from.
+        signalling: Vec<IpAddr>,
     },
     /// An outgoing call failed: last event.
     Refused {
@@ -112,8 +115,9 @@ pub enum Event {
         sip_call_id: String,
         /// The far User-Agent.
         user_agent: Option<String>,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
+        /// From where media of this peer may come besides the address in its SDP (symmetric RTP), the best first; the
+        /// last is where its SIP came from.
+        signalling: Vec<IpAddr>,
     },
     /// The ACK of our 200 is here.
     Confirmed {
@@ -145,8 +149,9 @@ pub enum Event {
         remote_tag: String,
         /// Their offer; `None`: they want ours in the 200.
         sdp: Option<Bytes>,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
+        /// From where media of this peer may come besides the address in its SDP (symmetric RTP), the best first; the
+        /// last is where its SIP came from.
+        signalling: Vec<IpAddr>,
     },
     /// The answer to an offer of ours that was not in the first INVITE or its 200.
     OfferAnswered {
@@ -154,8 +159,9 @@ pub enum Event {
         id: InviteId,
         /// Their answer; `None`: an answer was due and did not come.
         sdp: Option<Bytes>,
-        /// The hop its SIP came from: media may come from that address, too (symmetric RTP).
-        from: Hop,
+        /// From where media of this peer may come besides the address in its SDP (symmetric RTP), the best first; the
+        /// last is where its SIP came from.
+        signalling: Vec<IpAddr>,
     },
     /// An offer of ours was refused: the call goes on as it was.
     OfferRefused {

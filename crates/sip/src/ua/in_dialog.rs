@@ -33,6 +33,7 @@ impl Ua {
         if !usage.dialog.accept_cseq(number) {
             return self.answer_plain(transaction, 500, now);
         }
+        usage.sources.learn_from_request(&request.headers);
         if let Some(Unsupported { status, headers }) = unsupported(request) {
             return self.answer(transaction, status, &headers, Bytes::new(), now);
         }

@@ -24,6 +24,7 @@ mod in_dialog;
 mod info;
 mod invite_template;
 mod look_up;
+mod media_sources;
 mod message;
 mod modify;
 mod outside;

@@ -225,6 +225,8 @@ impl Ua {
         if !usage.staying() {
             return;
         }
+        usage.sources.learn_from_response(&response.headers);
+        let signalling = usage.sources.list(&from);
         let refresh = usage.offers.refreshes;
         let may_wait = usage.offers.glares < MAX_GLARES;
         usage.offers.open = Open::None;
@@ -234,7 +236,11 @@ impl Ua {
                 usage.offers.glares = 0;
                 self.timer_agreed(id, remote_tag, response, now);
                 let sdp = sdp_in(&response.headers, &response.body);
-                self.event(Event::OfferAnswered { id, sdp, from });
+                self.event(Event::OfferAnswered {
+                    id,
+                    sdp,
+                    signalling,
+                });
             }
             422 if self.interval_raised(id, remote_tag, response) => {
                 let Some(usage) = self.usage(id, remote_tag) else {
@@ -473,11 +479,7 @@ impl Ua {
         transaction: TransactionId,
         sdp: Option<Bytes>,
     ) {
-        let Some(from) = self
-            .servers
-            .get(&transaction)
-            .map(|server| server.hop.clone())
-        else {
+        let Some(signalling) = self.media_sources(id, remote_tag, transaction) else {
             return;
         };
         self.event(Event::Offered {
@@ -485,7 +487,7 @@ impl Ua {
             request: RequestId(transaction.0),
             remote_tag: remote_tag.to_owned(),
             sdp,
-            from,
+            signalling,
         });
     }
 

@@ -277,8 +277,12 @@ impl Ua {
         if answer_due {
             usage.offers.open = Open::None;
             self.answer_plain(transaction, 200, now);
-            if let Some(from) = self.servers.get(&transaction).map(|s| s.hop.clone()) {
-                self.event(Event::OfferAnswered { id, sdp, from });
+            if let Some(signalling) = self.media_sources(id, remote_tag, transaction) {
+                self.event(Event::OfferAnswered {
+                    id,
+                    sdp,
+                    signalling,
+                });
             }
         } else if sdp.is_some() && usage.offers.open == Open::None {
             // What waits goes out after our answer to this offer.

@@ -261,14 +261,20 @@ impl Ua {
         if invite.offered {
             usage.offers.open = Open::None;
         }
-        let hop = from.or_else(|| self.servers.get(&invite.transaction).map(|s| s.hop.clone()));
+        let sources = usage.sources.clone();
+        let from = from.or_else(|| self.servers.get(&invite.transaction).map(|s| s.hop.clone()));
+        let signalling = from.map(|from| sources.list(&from));
         self.schedule.clear_all(Owner::Answer(id, cseq));
         let sdp = sdp_in(&request.headers, &request.body);
         match invite.purpose {
             Purpose::SetUp => self.set_up_confirmed(id, sdp, now),
             Purpose::Change if invite.offered => {
-                if let Some(from) = hop {
-                    self.event(Event::OfferAnswered { id, sdp, from });
+                if let Some(signalling) = signalling {
+                    self.event(Event::OfferAnswered {
+                        id,
+                        sdp,
+                        signalling,
+                    });
                 }
             }
             Purpose::Change => {}

@@ -13,6 +13,7 @@ use super::Ua;
 use super::ask::{Ask, Sent, Verb};
 use super::auth::Auth;
 use super::look_up::Seeker;
+use super::media_sources::MediaSources;
 use super::modify::Offers;
 use super::prack::{Provisionals, ReliableSeen};
 use super::schedule::TransactionId;
@@ -53,6 +54,7 @@ pub(crate) struct DialogUsage {
     /// Reliable provisional responses that we send.
     pub(crate) provisionals: Provisionals,
     pub(crate) peer: Peer,
+    pub(crate) sources: MediaSources,
 }
 
 /// What the peer has said that it can do.
@@ -119,6 +121,7 @@ impl DialogUsage {
             reliable: ReliableSeen::default(),
             provisionals: Provisionals::default(),
             peer: Peer::default(),
+            sources: MediaSources::default(),
         }
     }
 
@@ -173,6 +176,7 @@ impl Ua {
         usage.dialog.confirm(invite, response);
         usage.confirmed = true;
         usage.peer.learn(&response.headers);
+        usage.sources.learn_from_response(&response.headers);
         usage.path = if lost {
             Path::Known(via.clone())
         } else {

@@ -10,6 +10,7 @@ use crate::ua::auth::When;
 use crate::ua::call::{Attempt, Call, Cancel, Direction, Phase, sdp_in};
 use crate::ua::events::Event;
 use crate::ua::identity::identity;
+use crate::ua::media_sources::MediaSources;
 use crate::ua::modify::Open;
 use crate::ua::prack::Reception;
 use crate::ua::schedule::{Alarm, Owner, TransactionId};
@@ -130,6 +131,9 @@ impl Ua {
             call.usages.remove(&remote_tag);
             return self.event(Event::EarlyDialogEnded { id, remote_tag });
         }
+        let mut sources = MediaSources::default();
+        sources.learn_from_response(&response.headers);
+        let mut signalling = sources.list(&attempt.hop);
         if !remote_tag.is_empty() {
             if call.usages.len() >= MAX_DIALOGS && !call.usages.contains_key(&remote_tag) {
                 return;
@@ -141,6 +145,8 @@ impl Ua {
                 usage
             });
             usage.peer.learn(&response.headers);
+            usage.sources.learn_from_response(&response.headers);
+            signalling = usage.sources.list(&attempt.hop);
             answered_before = usage.reliable.answered;
         }
         let owner = Owner::Call(id);
@@ -160,7 +166,7 @@ impl Ua {
             status: response.status,
             remote_tag,
             sdp,
-            from: attempt.hop.clone(),
+            signalling,
         });
     }
 
@@ -175,7 +181,9 @@ impl Ua {
         call.main = Some(remote_tag.clone());
         let remote = identity(&response.headers, true);
         let mut sdp = sdp_in(&response.headers, &response.body);
+        let mut signalling = MediaSources::default().list(&attempt.hop);
         if let Some(usage) = self.usage(id, &remote_tag) {
+            signalling = usage.sources.list(&attempt.hop);
             if usage.reliable.answered {
                 // The exchange was complete before the 2xx (RFC 3262 section 5, RFC 6337 section 3.1.1).
                 sdp = None;
@@ -189,7 +197,7 @@ impl Ua {
             remote_tag,
             sdp,
             remote,
-            from: attempt.hop.clone(),
+            signalling,
         });
     }
 
