@@ -53,7 +53,7 @@ fn media_hears_of_each_re_invite_and_of_where_it_came_from() {
     };
     assert_eq!(plan, &before);
     let moved: IpAddr = "127.0.0.9".parse().unwrap();
-    assert!(signalling.iter().any(|ip| *ip == moved), "{signalling:?}");
+    assert!(signalling.contains(&moved), "{signalling:?}");
     assert_eq!(w.told(page), [""; 0], "the page notices nothing");
 }
 
