@@ -1,20 +1,21 @@
 //! Calls that change while they live, with phones that have their own way of doing it: hold and resume, reliable
 //! provisional responses, session timers, re-INVITE, UPDATE, INFO. The page has no browser.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
 use serde_json::{Value, json};
 use tests::audio;
 use tests::bot::{Bot, Login, Manner, Press};
-use tests::capture::{Capture, Ports};
+use tests::capture::{Capture, Ports, Side};
 use tests::folder::{Folder, case};
 use tests::kamailio::{Kamailio, USERS, User};
 use tests::pjsua2::{Pjsua2, Softphone, Use};
 use tests::ringdown::Ringdown;
 use tests::tone::Tone;
-use tests::wait;
 use tests::wav::Recording;
+use tests::{ports, wait};
 
 const SOON: Duration = Duration::from_secs(10);
 /// The page's account.
@@ -66,8 +67,17 @@ impl Line {
         settings: &[(&str, &str)],
         change: impl FnOnce(&mut Softphone),
     ) -> Result<Self> {
+        Self::behind(Kamailio::start(folder)?, folder, settings, change)
+    }
+
+    /// The same with a proxy of another role.
+    fn behind(
+        proxy: Kamailio,
+        folder: &Folder,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut Softphone),
+    ) -> Result<Self> {
         let (page_tone, phone_tone) = Tone::pick_two();
-        let proxy = Kamailio::start(folder)?;
         let mut softphone = Softphone {
             registrar: Some(proxy.addr),
             ..Softphone::new(PHONE, phone_tone)
@@ -533,15 +543,82 @@ fn a_fork_to_two_registrations_of_one_account_rings_both() {
         one.wait_for(&first, "FINISH", SOON)?;
         let statuses = one.statuses(&first)?;
         ensure!(statuses == ["RING", "FINISH"], "{statuses:?}");
-        phone.hear(call, 2.0 * HEARD, SOON)?;
-        two.hear(&second, HEARD, SOON)?;
-        for (heard, other, own) in [
-            (two.heard(&second)?, phone_tone, page_tone),
-            (phone.heard(call)?, page_tone, phone_tone),
-        ] {
-            audio::check_heard_for(&heard, other, own, HEARD).map_err(Error::msg)?;
-        }
+        each_hears_the_other((&two, &second, page_tone), (&phone, call, phone_tone))?;
         phone.hang_up(call)?;
         two.wait_for(&second, "FINISH", SOON).map(drop)
     });
+}
+
+/// A server that crashes withdraws no binding: the registrar forks to the one from before the crash, too.
+#[test]
+fn a_binding_from_before_a_crash_does_not_keep_the_live_page_from_ringing() {
+    case(|folder| {
+        let (page_tone, phone_tone) = Tone::pick_two();
+        let proxy = Kamailio::start(folder)?;
+        let softphone = Softphone {
+            registrar: Some(proxy.addr),
+            ..Softphone::new(PHONE, phone_tone)
+        };
+        let mut phone = Pjsua2::start(folder, &softphone)?;
+        let login = Login {
+            user: PAGE,
+            server: proxy.addr,
+            registers: true,
+        };
+        let port = ports::free(1)?;
+        let settings = [("sip_port", &*port.to_string())];
+        let crashing = Ringdown::serve(folder, &settings)?;
+        let before = Bot::open(&crashing, &login, Manner::Rings, page_tone)?;
+        crashing.kill()?;
+        drop(before);
+        // The second one's log shall not overwrite the first's.
+        let again = Folder::new()?;
+        let ringdown = Ringdown::serve(&again, &settings)?;
+        let page = Bot::open(&ringdown, &login, Manner::Rings, page_tone)?;
+
+        let watched = Ports {
+            our_sip: vec![port],
+            their_sip: vec![proxy.addr.port()],
+            ..Ports::default()
+        };
+        let capture = Capture::start(folder, watched)?;
+        let call = phone.dial(&format!("sip:{}@{}", PAGE.name, proxy.addr))?;
+        let id = page.incoming(0)?;
+        page.wait_for(&id, "RING", SOON)?;
+        page.answer(&id)?;
+        page.wait_for(&id, "ESTABLISHED", SOON)?;
+        phone.state(call, "CONFIRMED", SOON)?;
+        each_hears_the_other((&page, &id, page_tone), (&phone, call, phone_tone))?;
+        phone.hang_up(call)?;
+        page.wait_for(&id, "FINISH", SOON)?;
+        ensure!(page.all_incoming()?.len() == 1, "it rang more than once");
+
+        let trace = capture.stop()?;
+        let said = trace.sip();
+        let invites = said
+            .iter()
+            .filter(|(side, line)| *side == Side::Theirs && line.starts_with("INVITE "));
+        let contacts: BTreeSet<&str> = invites.map(|(_, line)| *line).collect();
+        ensure!(contacts.len() == 2, "Kamailio did not fork: {said:?}");
+        let mut ours = said.iter().filter(|(side, _)| *side == Side::Ours);
+        ensure!(
+            ours.any(|(_, line)| line.starts_with("SIP/2.0 404")),
+            "the old Contact was not refused: {said:?}"
+        );
+        Ok(())
+    });
+}
+
+/// From now on each of a page and a phone hears the other's tone, and not its own.
+fn each_hears_the_other(
+    (page, id, page_tone): (&Bot, &str, Tone),
+    (phone, call, phone_tone): (&Pjsua2, u64, Tone),
+) -> Result<()> {
+    phone.hear(call, 2.0 * HEARD, SOON)?;
+    page.hear(id, HEARD, SOON)?;
+    let check = audio::check_heard_for(&page.heard(id)?, phone_tone, page_tone, HEARD);
+    check.map_err(Error::msg).context("at the page")?;
+    let check = audio::check_heard_for(&phone.heard(call)?, page_tone, phone_tone, HEARD);
+    check.map_err(Error::msg).context("at pjsua2")?;
+    Ok(())
 }
