@@ -2,6 +2,7 @@
 //! provisional responses, session timers, re-INVITE, UPDATE, INFO. The page has no browser.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
@@ -10,12 +11,12 @@ use tests::audio;
 use tests::bot::{Bot, Login, Manner, Press};
 use tests::capture::{Capture, Ports, Side};
 use tests::folder::{Folder, case};
-use tests::kamailio::{Kamailio, USERS, User};
+use tests::kamailio::{Kamailio, Role, USERS, User};
 use tests::pjsua2::{Pjsua2, Softphone, Use};
 use tests::ringdown::Ringdown;
 use tests::tone::Tone;
 use tests::wav::Recording;
-use tests::{ports, wait};
+use tests::{netns, ports, wait};
 
 const SOON: Duration = Duration::from_secs(10);
 /// The page's account.
@@ -30,6 +31,8 @@ pub(crate) const HELD: f64 = 1.0;
 pub(crate) const ON_ITS_WAY: f64 = 0.3;
 /// The shortest session interval there is.
 const SESSION: Duration = Duration::from_secs(90);
+/// The shortest one that a proxy lets pass.
+const PROXYS_MIN_SE: Duration = Duration::from_secs(100);
 /// A second of G.711.
 const PACKETS: u64 = 50;
 
@@ -197,7 +200,7 @@ impl Line {
         let mut refreshed = Vec::new();
         while refreshed.len() < calls.len() {
             let fields = [("whose", "theirs".into()), ("method", "UPDATE".into())];
-            let limit = SESSION / 2 + SOON;
+            let limit = PROXYS_MIN_SE / 2 + SOON;
             let event = self.phone.event_with("request", &fields, limit)?;
             ensure!(event["status"] == 200, "{event}");
             refreshed.extend(event["call"].as_u64());
@@ -507,6 +510,42 @@ fn session_timers_are_negotiated_and_refreshed() {
         }
         line.refreshed(&[theirs.call, ours.call])?;
         for talk in [&theirs, &ours] {
+            line.each_hears_the_other(talk)?;
+            line.the_page_hangs_up(talk, &["ESTABLISHED", "FINISH"])?;
+        }
+        Ok(())
+    });
+}
+
+/// RFC 4028 section 8: a proxy refuses an interval that is too small for it, and asks for a session timer where one side
+/// of a call knows nothing of timers. The other side then refreshes.
+#[test]
+fn a_proxy_that_wants_session_timers_gets_them() {
+    case(|folder| {
+        let role = Role {
+            min_se: Some(PROXYS_MIN_SE),
+            ..Role::default()
+        };
+        let addr = SocketAddr::new(netns::address(), ports::free(2)?);
+        let proxy = Kamailio::with(folder, role, addr)?;
+        let settings = [("session_expires", "90"), ("min_se", "90")];
+        let mut line = Line::behind(proxy, folder, &settings, |phone| phone.timers = Use::Off)?;
+        let ours = line.the_page_calls()?;
+        let theirs = line.the_phone_calls()?;
+        let log = line.phone.log()?;
+        // The page's side asked for 90 s and was refused by the proxy.
+        let invites = messages(&log, "INVITE sip:10005", "INVITE");
+        for its in ["Session-Expires: 100\n", "Min-SE: 100\n"] {
+            ensure!(invites.iter().all(|m| m.contains(its)), "{invites:?}");
+        }
+        // pjsua2 asked for no timer; the proxy did.
+        let invites = messages(&log, "INVITE sip:10006", "INVITE");
+        ensure!(!invites.iter().any(|m| m.contains("Session-Expires:")));
+        let accepted = messages(&log, "SIP/2.0 200", "INVITE");
+        let its = "Session-Expires: 100;refresher=uas\n";
+        ensure!(accepted.iter().any(|m| m.contains(its)), "{accepted:?}");
+        line.refreshed(&[ours.call, theirs.call])?;
+        for talk in [&ours, &theirs] {
             line.each_hears_the_other(talk)?;
             line.the_page_hangs_up(talk, &["ESTABLISHED", "FINISH"])?;
         }
