@@ -45,6 +45,9 @@ pub struct Role {
     pub record_route: bool,
     /// Where an rtpengine takes orders: then all RTP goes through that.
     pub relay: Option<SocketAddr>,
+    /// The least session interval that it lets pass; then it also asks for a session timer where a caller does not
+    /// (RFC 4028 section 8).
+    pub min_se: Option<Duration>,
 }
 
 impl Default for Role {
@@ -52,6 +55,7 @@ impl Default for Role {
         Self {
             record_route: true,
             relay: None,
+            min_se: None,
         }
     }
 }
@@ -99,6 +103,10 @@ impl Kamailio {
         if let Some(relay) = role.relay {
             command.args(["-A", "WITH_RTPENGINE"]);
             command.args(["-A", &format!("RTPENGINE_CONTROL=\"udp:{relay}\"")]);
+        }
+        if let Some(min_se) = role.min_se {
+            command.args(["-A", "WITH_SST"]);
+            command.args(["-A", &format!("MIN_SE={}", min_se.as_secs())]);
         }
         let mut proxy = Self {
             addr,

@@ -112,6 +112,7 @@ impl Line {
         let role = Role {
             record_route: setup.record_route,
             relay: relay.as_ref().map(|relay| relay.control),
+            ..Role::default()
         };
         let proxy_at = SocketAddr::new(setup.proxy_at, ports::free(2)?);
         let proxy = Kamailio::with(folder, role, proxy_at)?;

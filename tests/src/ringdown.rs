@@ -124,6 +124,12 @@ impl Ringdown {
         Ok((status, start.elapsed()))
     }
 
+    /// Ends it as a crash would: nobody is told anything, and its ports are free again.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.signal("KILL")?;
+        self.process.ended(Duration::from_secs(5)).map(drop)
+    }
+
     fn start(folder: &Folder, command: &mut Command) -> Result<Self> {
         // A certificate made at the first start, and whatever else it keeps, stays in the folder of the test.
         command

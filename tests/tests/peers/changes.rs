@@ -1,20 +1,22 @@
 //! Calls that change while they live, with phones that have their own way of doing it: hold and resume, reliable
 //! provisional responses, session timers, re-INVITE, UPDATE, INFO. The page has no browser.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, ensure};
 use serde_json::{Value, json};
 use tests::audio;
 use tests::bot::{Bot, Login, Manner, Press};
-use tests::capture::{Capture, Ports};
+use tests::capture::{Capture, Ports, Side};
 use tests::folder::{Folder, case};
-use tests::kamailio::{Kamailio, USERS, User};
+use tests::kamailio::{Kamailio, Role, USERS, User};
 use tests::pjsua2::{Pjsua2, Softphone, Use};
 use tests::ringdown::Ringdown;
 use tests::tone::Tone;
-use tests::wait;
 use tests::wav::Recording;
+use tests::{netns, ports, wait};
 
 const SOON: Duration = Duration::from_secs(10);
 /// The page's account.
@@ -29,6 +31,8 @@ pub(crate) const HELD: f64 = 1.0;
 pub(crate) const ON_ITS_WAY: f64 = 0.3;
 /// The shortest session interval there is.
 const SESSION: Duration = Duration::from_secs(90);
+/// The shortest one that a proxy lets pass.
+const PROXYS_MIN_SE: Duration = Duration::from_secs(100);
 /// A second of G.711.
 const PACKETS: u64 = 50;
 
@@ -66,8 +70,17 @@ impl Line {
         settings: &[(&str, &str)],
         change: impl FnOnce(&mut Softphone),
     ) -> Result<Self> {
+        Self::behind(Kamailio::start(folder)?, folder, settings, change)
+    }
+
+    /// The same with a proxy of another role.
+    fn behind(
+        proxy: Kamailio,
+        folder: &Folder,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut Softphone),
+    ) -> Result<Self> {
         let (page_tone, phone_tone) = Tone::pick_two();
-        let proxy = Kamailio::start(folder)?;
         let mut softphone = Softphone {
             registrar: Some(proxy.addr),
             ..Softphone::new(PHONE, phone_tone)
@@ -187,7 +200,7 @@ impl Line {
         let mut refreshed = Vec::new();
         while refreshed.len() < calls.len() {
             let fields = [("whose", "theirs".into()), ("method", "UPDATE".into())];
-            let limit = SESSION / 2 + SOON;
+            let limit = PROXYS_MIN_SE / 2 + SOON;
             let event = self.phone.event_with("request", &fields, limit)?;
             ensure!(event["status"] == 200, "{event}");
             refreshed.extend(event["call"].as_u64());
@@ -504,6 +517,42 @@ fn session_timers_are_negotiated_and_refreshed() {
     });
 }
 
+/// RFC 4028 section 8: a proxy refuses an interval that is too small for it, and asks for a session timer where one side
+/// of a call knows nothing of timers. The other side then refreshes.
+#[test]
+fn a_proxy_that_wants_session_timers_gets_them() {
+    case(|folder| {
+        let role = Role {
+            min_se: Some(PROXYS_MIN_SE),
+            ..Role::default()
+        };
+        let addr = SocketAddr::new(netns::address(), ports::free(2)?);
+        let proxy = Kamailio::with(folder, role, addr)?;
+        let settings = [("session_expires", "90"), ("min_se", "90")];
+        let mut line = Line::behind(proxy, folder, &settings, |phone| phone.timers = Use::Off)?;
+        let ours = line.the_page_calls()?;
+        let theirs = line.the_phone_calls()?;
+        let log = line.phone.log()?;
+        // The page's side asked for 90 s and was refused by the proxy.
+        let invites = messages(&log, "INVITE sip:10005", "INVITE");
+        for its in ["Session-Expires: 100\n", "Min-SE: 100\n"] {
+            ensure!(invites.iter().all(|m| m.contains(its)), "{invites:?}");
+        }
+        // pjsua2 asked for no timer; the proxy did.
+        let invites = messages(&log, "INVITE sip:10006", "INVITE");
+        ensure!(!invites.iter().any(|m| m.contains("Session-Expires:")));
+        let accepted = messages(&log, "SIP/2.0 200", "INVITE");
+        let its = "Session-Expires: 100;refresher=uas\n";
+        ensure!(accepted.iter().any(|m| m.contains(its)), "{accepted:?}");
+        line.refreshed(&[ours.call, theirs.call])?;
+        for talk in [&ours, &theirs] {
+            line.each_hears_the_other(talk)?;
+            line.the_page_hangs_up(talk, &["ESTABLISHED", "FINISH"])?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn a_fork_to_two_registrations_of_one_account_rings_both() {
     case(|folder| {
@@ -533,15 +582,82 @@ fn a_fork_to_two_registrations_of_one_account_rings_both() {
         one.wait_for(&first, "FINISH", SOON)?;
         let statuses = one.statuses(&first)?;
         ensure!(statuses == ["RING", "FINISH"], "{statuses:?}");
-        phone.hear(call, 2.0 * HEARD, SOON)?;
-        two.hear(&second, HEARD, SOON)?;
-        for (heard, other, own) in [
-            (two.heard(&second)?, phone_tone, page_tone),
-            (phone.heard(call)?, page_tone, phone_tone),
-        ] {
-            audio::check_heard_for(&heard, other, own, HEARD).map_err(Error::msg)?;
-        }
+        each_hears_the_other((&two, &second, page_tone), (&phone, call, phone_tone))?;
         phone.hang_up(call)?;
         two.wait_for(&second, "FINISH", SOON).map(drop)
     });
+}
+
+/// A server that crashes withdraws no binding: the registrar forks to the one from before the crash, too.
+#[test]
+fn a_binding_from_before_a_crash_does_not_keep_the_live_page_from_ringing() {
+    case(|folder| {
+        let (page_tone, phone_tone) = Tone::pick_two();
+        let proxy = Kamailio::start(folder)?;
+        let softphone = Softphone {
+            registrar: Some(proxy.addr),
+            ..Softphone::new(PHONE, phone_tone)
+        };
+        let mut phone = Pjsua2::start(folder, &softphone)?;
+        let login = Login {
+            user: PAGE,
+            server: proxy.addr,
+            registers: true,
+        };
+        let port = ports::free(1)?;
+        let settings = [("sip_port", &*port.to_string())];
+        let crashing = Ringdown::serve(folder, &settings)?;
+        let before = Bot::open(&crashing, &login, Manner::Rings, page_tone)?;
+        crashing.kill()?;
+        drop(before);
+        // The second one's log shall not overwrite the first's.
+        let again = Folder::new()?;
+        let ringdown = Ringdown::serve(&again, &settings)?;
+        let page = Bot::open(&ringdown, &login, Manner::Rings, page_tone)?;
+
+        let watched = Ports {
+            our_sip: vec![port],
+            their_sip: vec![proxy.addr.port()],
+            ..Ports::default()
+        };
+        let capture = Capture::start(folder, watched)?;
+        let call = phone.dial(&format!("sip:{}@{}", PAGE.name, proxy.addr))?;
+        let id = page.incoming(0)?;
+        page.wait_for(&id, "RING", SOON)?;
+        page.answer(&id)?;
+        page.wait_for(&id, "ESTABLISHED", SOON)?;
+        phone.state(call, "CONFIRMED", SOON)?;
+        each_hears_the_other((&page, &id, page_tone), (&phone, call, phone_tone))?;
+        phone.hang_up(call)?;
+        page.wait_for(&id, "FINISH", SOON)?;
+        ensure!(page.all_incoming()?.len() == 1, "it rang more than once");
+
+        let trace = capture.stop()?;
+        let said = trace.sip();
+        let invites = said
+            .iter()
+            .filter(|(side, line)| *side == Side::Theirs && line.starts_with("INVITE "));
+        let contacts: BTreeSet<&str> = invites.map(|(_, line)| *line).collect();
+        ensure!(contacts.len() == 2, "Kamailio did not fork: {said:?}");
+        let mut ours = said.iter().filter(|(side, _)| *side == Side::Ours);
+        ensure!(
+            ours.any(|(_, line)| line.starts_with("SIP/2.0 404")),
+            "the old Contact was not refused: {said:?}"
+        );
+        Ok(())
+    });
+}
+
+/// From now on each of a page and a phone hears the other's tone, and not its own.
+fn each_hears_the_other(
+    (page, id, page_tone): (&Bot, &str, Tone),
+    (phone, call, phone_tone): (&Pjsua2, u64, Tone),
+) -> Result<()> {
+    phone.hear(call, 2.0 * HEARD, SOON)?;
+    page.hear(id, HEARD, SOON)?;
+    let check = audio::check_heard_for(&page.heard(id)?, phone_tone, page_tone, HEARD);
+    check.map_err(Error::msg).context("at the page")?;
+    let check = audio::check_heard_for(&phone.heard(call)?, page_tone, phone_tone, HEARD);
+    check.map_err(Error::msg).context("at pjsua2")?;
+    Ok(())
 }
