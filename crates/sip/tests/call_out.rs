@@ -104,7 +104,8 @@ fn trying_ringing_answered_hung_up() {
             remote_tag: "peer".into(),
             sdp,
             remote,
-            signalling: vec![pbx().addr.ip()]
+            // The Contact of the 200, then its source.
+            signalling: vec!["192.0.2.66".parse().unwrap(), pbx().addr.ip()]
         }
     );
 
