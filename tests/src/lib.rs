@@ -33,6 +33,7 @@ pub mod server;
 pub mod sipp;
 pub mod sipp_line;
 pub mod sockets;
+pub mod speaker;
 pub mod tone;
 pub mod wait;
 pub mod wav;

@@ -4,6 +4,10 @@
 //! a new network namespace and does everything there: its peers, its browsers and its own sockets. It begins when the
 //! network has settled, since a browser drops a page that loads while an address appears (`ERR_NETWORK_CHANGED`). Nothing
 //! is left over: the namespace ends with its last process. No root is needed where a user may make namespaces.
+//!
+//! A case may join other machines to that network ([`Machine`]), each in a namespace of its own.
+
+mod machine;
 
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+pub use self::machine::Machine;
 use crate::folder::{self, Folder};
 use crate::{browser, ringdown, wait};
 

@@ -83,8 +83,8 @@ impl Drop for RtpEnd {
     }
 }
 
-/// Takes a packet (RFC 3550 section 5.1) and gives the one to send back.
-fn answer(streams: &mut Streams, tone: Tone, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
+/// SSRC and payload of a packet of PCMU (RFC 3550 section 5.1).
+pub(crate) fn read_packet(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<12>()?;
     let (version, payload_type) = (head[0] >> 6, head[1] & 0x7f);
     if version != 2 || payload_type != 0 {
@@ -92,19 +92,31 @@ fn answer(streams: &mut Streams, tone: Tone, from: SocketAddr, bytes: &[u8]) -> 
     }
     let ssrc = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
     let sources = usize::from(head[0] & 0x0f) * 4;
+    Some((ssrc, rest.get(sources..)?))
+}
+
+/// The packet number `sent` of a stream of PCMU; the first has the marker. All packets have payloads of one length.
+#[must_use]
+pub fn packet(ssrc: u32, sent: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, if sent == 0 { 0x80 } else { 0 }];
+    packet.extend((sent as u16).to_be_bytes());
+    packet.extend((sent * payload.len() as u32).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend(payload);
+    packet
+}
+
+/// Takes a packet and gives the one to send back.
+fn answer(streams: &mut Streams, tone: Tone, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (ssrc, heard) = read_packet(bytes)?;
     let stream = streams.entry((from, ssrc)).or_insert_with(|| Stream {
         sound: tone.pcmu(),
         sent: 0,
         heard: Vec::new(),
     });
-    stream.heard.extend_from_slice(rest.get(sources..)?);
+    stream.heard.extend_from_slice(heard);
     let payload = stream.sound.packet();
     let sent = stream.sent;
     stream.sent += 1;
-    let mut packet = vec![0x80, if sent == 0 { 0x80 } else { 0 }];
-    packet.extend((sent as u16).to_be_bytes());
-    packet.extend((sent * payload.len() as u32).to_be_bytes());
-    packet.extend((ssrc ^ 0x5a5a_5a5a).to_be_bytes());
-    packet.extend(payload);
-    Some(packet)
+    Some(packet(ssrc ^ 0x5a5a_5a5a, sent, &payload))
 }

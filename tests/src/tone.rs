@@ -21,23 +21,35 @@ impl Tone {
     /// fake beep or one of its odd overtones.
     #[must_use]
     pub fn pick_two() -> (Self, Self) {
+        let [one, two] = Self::pick();
+        (one, two)
+    }
+
+    /// The same for any number of tones, of which no two are alike; more than four are hard to find.
+    #[must_use]
+    pub fn pick<const COUNT: usize>() -> [Self; COUNT] {
         let mut rng = rand::rng();
         loop {
-            let one = f64::from(rng.random_range(52..260u32)) * 10.0;
-            let two = f64::from(rng.random_range(52..260u32)) * 10.0;
-            let lone = |hertz: f64| {
+            let tones = [(); COUNT].map(|()| f64::from(rng.random_range(52..260u32)) * 10.0);
+            let pairs = |fits: &dyn Fn(f64, f64) -> bool| {
+                let mut others = tones.iter().enumerate();
+                others.all(|(n, one)| tones[n + 1..].iter().all(|two| fits(*one, *two)))
+            };
+            let lone = |hertz: &f64| {
                 [400.0, 1200.0, 2000.0, 2800.0]
                     .iter()
                     .all(|beep| f64::abs(hertz - beep) > 100.0)
             };
-            let apart = (one - two).abs() > 300.0;
             let no_overtone = |low: f64, high: f64| {
                 [2.0, 3.0, 4.0]
                     .iter()
                     .all(|times| f64::abs(low * times - high) > 100.0)
             };
-            if lone(one) && lone(two) && apart && no_overtone(one, two) && no_overtone(two, one) {
-                return (Self { hertz: one }, Self { hertz: two });
+            let apart = |one: f64, two: f64| {
+                (one - two).abs() > 300.0 && no_overtone(one, two) && no_overtone(two, one)
+            };
+            if tones.iter().all(lone) && pairs(&apart) {
+                return tones.map(|hertz| Self { hertz });
             }
         }
     }

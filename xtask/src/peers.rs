@@ -50,6 +50,7 @@ const WEIGHTS: &[(&str, u32)] = &[
     ("peers::sipp_many::", 2),
     ("peers::sipp_many::ten_calls_a_second", 11),
     // No browser: frames, SIP, and at most half a second of sound. They mostly wait for timers of SIP.
+    ("peers::latch::", 1),
     ("peers::log::", 1),
     ("peers::sipp_calls::", 1),
     ("peers::sipp_changes::", 1),

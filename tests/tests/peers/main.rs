@@ -7,6 +7,7 @@ mod firefox;
 mod harness_browser;
 mod harness_phones;
 mod ipv6;
+mod latch;
 mod log;
 mod never_waits_for_video;
 mod phone;
