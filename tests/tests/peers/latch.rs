@@ -10,6 +10,8 @@
 //! the former reaches the injector, because a private address is whoever has it where the server is.
 //!
 //! The page is a bot. Each of the three has a tone of its own, and what each end really heard is looked at.
+// The bounds here are times of the real world.
+#![allow(clippy::disallowed_methods)]
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
