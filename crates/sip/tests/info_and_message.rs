@@ -148,6 +148,69 @@ fn a_message_is_sent_challenged_and_taken() {
     bench.over();
 }
 
+/// Our MESSAGE to 10006 with this text.
+fn says(bench: &mut Bench, text: &'static str) -> sip::MessageId {
+    let to = Ua::callee_uri("10006", "example.com").unwrap();
+    let text = Bytes::from_static(text.as_bytes());
+    bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now))
+}
+
+#[test]
+fn messages_to_one_receiver_go_out_one_after_the_other() {
+    let mut bench = Bench::new();
+    let texts = ["one", "two", "three"];
+    let ids = texts.map(|text| says(&mut bench, text));
+    let to = Ua::callee_uri("10007", "example.com").unwrap();
+    let text = Bytes::from_static(b"else");
+    bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+    let mut next = bench.request(Method::Message);
+    let other = bench.request(Method::Message);
+    assert_eq!(other.body.as_ref(), b"else", "another receiver does not wait");
+    bench.reply(&other, 200);
+    bench.event();
+    for (index, status) in [(0, 200), (1, 486), (2, 200)] {
+        assert_eq!(next.body.as_ref(), texts[index].as_bytes());
+        bench.silent();
+        bench.reply(&next, status);
+        let Event::MessageSent { id, result } = bench.event() else {
+            panic!("an end of the message expected")
+        };
+        assert_eq!((id, result.is_ok()), (ids[index], status == 200));
+        if index < 2 {
+            next = bench.request(Method::Message);
+        }
+    }
+    bench.over();
+}
+
+#[test]
+fn messages_that_wait_for_a_silent_receiver_fail_with_the_first() {
+    let mut bench = Bench::new();
+    let ids: Vec<_> = (0..16).map(|_| says(&mut bench, "Hello")).collect();
+    let one_too_many = says(&mut bench, "Hello");
+    let Event::MessageSent {
+        id,
+        result: Err(cause),
+    } = bench.event()
+    else {
+        panic!("a refusal expected")
+    };
+    assert_eq!((id, cause.sip_code), (one_too_many, Some(480)));
+    bench.pass(secs(32));
+    bench.ignore_sent();
+    for expected in ids {
+        let Event::MessageSent {
+            id,
+            result: Err(cause),
+        } = bench.event()
+        else {
+            panic!("a refusal expected")
+        };
+        assert_eq!((id, cause.sip_code), (expected, Some(408)));
+    }
+    bench.over();
+}
+
 #[test]
 fn a_message_that_was_challenged_after_a_1xx_gets_no_credentials() {
     let mut bench = Bench::new();

@@ -5,6 +5,7 @@
 //!                                ├─ 401, 407 ─► sent again, with credentials
 //!                                └─ refused, no answer, no address ─► MessageSent with a cause
 //! ```
+//! The messages of an account to one receiver go out one after the other.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -31,6 +32,9 @@ use crate::uri::Uri;
 /// is at least 200 bytes less than the lowest MTU value found en route to the UAS." We never have that knowledge.
 const LARGEST: usize = 1300;
 
+/// Most messages of an account to one receiver that have no final response.
+const MOST_PENDING: usize = 16;
+
 /// A MESSAGE of ours that has no final response.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnMessage {
@@ -49,9 +53,22 @@ pub(crate) struct OwnMessage {
     last_failure: Option<Cause>,
 }
 
+impl OwnMessage {
+    /// Whether both are from one account to one receiver.
+    fn goes_as(&self, other: &Self) -> bool {
+        let sender = |message: &Self| {
+            let account = &message.credentials.account;
+            (account.user.clone(), account.domain.clone())
+        };
+        self.template.uri == other.template.uri && sender(self) == sender(other)
+    }
+}
+
 impl Ua {
     /// Sends a MESSAGE outside every dialog. [`Event::MessageSent`] follows, with a cause if the request would have more
     /// than 1300 bytes.
+    ///
+    /// It waits while an earlier one of the account to the same receiver is pending (RFC 3428 section 8).
     pub fn message(
         &mut self,
         account: Account,
@@ -101,8 +118,24 @@ impl Ua {
             progressed: false,
             last_failure: None,
         };
-        self.messages.insert(id, message);
-        self.look_up(&target, Seeker::Message(id), now);
+        let pending = self.messages.values();
+        match pending.filter(|other| other.goes_as(&message)).count() {
+            0 => {
+                self.messages.insert(id, message);
+                self.look_up(&target, Seeker::Message(id), now);
+            }
+            MOST_PENDING.. => {
+                let text = format!(
+                    "{MOST_PENDING} messages to {} are still waiting for an answer.",
+                    message.peer
+                );
+                let result = Err(Cause::new(480, Stage::Call, Side::Gateway, text));
+                self.event(Event::MessageSent { id, result });
+            }
+            _ => {
+                self.messages.insert(id, message);
+            }
+        }
         id
     }
 
@@ -122,7 +155,7 @@ impl Ua {
                 message.hops = hops.into();
                 self.message_to_next(id, now);
             }
-            Err(cause) => self.message_done(id, Err(cause)),
+            Err(cause) => self.message_done(id, Err(cause), now),
         }
     }
 
@@ -140,7 +173,7 @@ impl Ua {
                 let cause = message.last_failure.take();
                 let cause = cause
                     .unwrap_or_else(|| unreachable_server(&server, "no address is left to try"));
-                self.message_done(id, Err(cause));
+                self.message_done(id, Err(cause), now);
             }
         }
     }
@@ -180,7 +213,7 @@ impl Ua {
                 sip_code: None,
                 ..Cause::new(513, Stage::Input, Side::Browser, text)
             };
-            return self.message_done(id, Err(cause));
+            return self.message_done(id, Err(cause), now);
         }
         self.start_client_with(via, request, &hop, User::Message(id), patience, now);
     }
@@ -192,7 +225,7 @@ impl Ua {
         match response.status {
             100 => {}
             101..=199 => message.progressed = true,
-            200..=299 => self.message_done(id, Ok(())),
+            200..=299 => self.message_done(id, Ok(()), now),
             401 | 407 => {
                 let server = message.credentials.account.next_hop.to_string();
                 let login = message.credentials.account.auth_user.clone();
@@ -206,7 +239,7 @@ impl Ua {
                     Err(refusal) => {
                         let text = refusal.sentence(&login, &server, "MESSAGE", response.status);
                         let cause = Cause::new(response.status, Stage::Call, Side::Sip, text);
-                        self.message_done(id, Err(cause));
+                        self.message_done(id, Err(cause), now);
                     }
                 }
             }
@@ -218,7 +251,7 @@ impl Ua {
                     message.last_failure = Some(cause);
                     return self.message_to_next(id, now);
                 }
-                self.message_done(id, Err(cause));
+                self.message_done(id, Err(cause), now);
             }
         }
     }
@@ -241,9 +274,33 @@ impl Ua {
         self.message_to_next(id, now);
     }
 
-    fn message_done(&mut self, id: MessageId, result: Result<(), Cause>) {
-        if self.messages.remove(&id).is_some() {
-            self.event(Event::MessageSent { id, result });
+    fn message_done(&mut self, id: MessageId, result: Result<(), Cause>, now: Instant) {
+        let Some(done) = self.messages.remove(&id) else {
+            return;
+        };
+        let silent = result
+            .as_ref()
+            .err()
+            .filter(|cause| cause.sip_code == Some(408))
+            .cloned();
+        self.event(Event::MessageSent { id, result });
+        // Identifiers grow, so that the first one has waited longest.
+        let waiting = self.messages.iter();
+        let mut waiting = waiting
+            .filter(|(_, message)| message.goes_as(&done))
+            .map(|(id, _)| *id)
+            .collect::<Vec<_>>()
+            .into_iter();
+        if let Some(cause) = silent {
+            // Each of the others would wait as long, and for nothing.
+            for id in waiting {
+                self.messages.remove(&id);
+                let result = Err(cause.clone());
+                self.event(Event::MessageSent { id, result });
+            }
+        } else if let Some(next) = waiting.next() {
+            let target = done.credentials.account.next_hop;
+            self.look_up(&target, Seeker::Message(next), now);
         }
     }
 
