@@ -490,10 +490,8 @@ fn a_call_that_only_rings_is_not_held() {
 #[test]
 fn a_hold_pressed_before_the_ack_goes_out_after_it() {
     let mut w = World::new();
-    let page = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    let invite = w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
+    let (page, contact) = w.callee("10006", &[]);
+    let invite = w.invite_for(&contact, "in1", PHONE_SDP);
     let id = w.ringing_id(page);
     w.answer(page, &id);
     let ok = w.expect_sip("200");

@@ -6,7 +6,7 @@ use serde_json::json;
 use session::SocketId;
 use testkit::sip_text;
 use world::peer::Peer;
-use world::{PHONE_SDP, World, contact_uri};
+use world::{PHONE_SDP, World};
 
 fn up() -> (World, SocketId, Peer) {
     let mut w = World::new();
@@ -62,10 +62,8 @@ fn digits_go_out_one_after_the_other() {
 #[test]
 fn digits_pressed_before_the_ack_go_out_after_it() {
     let mut w = World::new();
-    let page = w.connect("10006");
-    let register = w.expect_sip("REGISTER");
-    w.answer_register(&register);
-    let invite = w.invite_for(&contact_uri(&register), "in1", PHONE_SDP);
+    let (page, contact) = w.callee("10006", &[]);
+    let invite = w.invite_for(&contact, "in1", PHONE_SDP);
     let id = w.ringing_id(page);
     w.answer(page, &id);
     let ok = w.expect_sip("200");

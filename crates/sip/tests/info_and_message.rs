@@ -4,7 +4,14 @@ mod bench;
 
 use bench::*;
 use bytes::Bytes;
-use sip::{Event, HeaderName, Message, Method, Ua};
+use sip::{Event, HeaderName, Message, MessageId, Method, Ua};
+
+/// Our MESSAGE.
+fn says(bench: &mut Bench, callee: &str, text: &'static str) -> MessageId {
+    let to = Ua::callee_uri(callee, "example.com").unwrap();
+    let text = Bytes::from_static(text.as_bytes());
+    bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now))
+}
 
 #[test]
 fn info_both_ways() {
@@ -130,9 +137,7 @@ fn info_without_a_call_that_is_up_fails_at_once() {
 #[test]
 fn a_message_is_sent_challenged_and_taken() {
     let mut bench = Bench::new();
-    let to = Ua::callee_uri("10006", "example.com").unwrap();
-    let text = Bytes::from_static(b"Hello");
-    let id = bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+    let id = says(&mut bench, "10006", "Hello");
     let message = bench.request(Method::Message);
     assert_eq!(message.uri.to_string(), "sip:10006@example.com");
     assert!(
@@ -148,24 +153,19 @@ fn a_message_is_sent_challenged_and_taken() {
     bench.over();
 }
 
-/// Our MESSAGE to 10006 with this text.
-fn says(bench: &mut Bench, text: &'static str) -> sip::MessageId {
-    let to = Ua::callee_uri("10006", "example.com").unwrap();
-    let text = Bytes::from_static(text.as_bytes());
-    bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now))
-}
-
 #[test]
 fn messages_to_one_receiver_go_out_one_after_the_other() {
     let mut bench = Bench::new();
     let texts = ["one", "two", "three"];
-    let ids = texts.map(|text| says(&mut bench, text));
-    let to = Ua::callee_uri("10007", "example.com").unwrap();
-    let text = Bytes::from_static(b"else");
-    bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+    let ids = texts.map(|text| says(&mut bench, "10006", text));
+    says(&mut bench, "10007", "else");
     let mut next = bench.request(Method::Message);
     let other = bench.request(Method::Message);
-    assert_eq!(other.body.as_ref(), b"else", "another receiver does not wait");
+    assert_eq!(
+        other.body.as_ref(),
+        b"else",
+        "another receiver does not wait"
+    );
     bench.reply(&other, 200);
     bench.event();
     for (index, status) in [(0, 200), (1, 486), (2, 200)] {
@@ -186,8 +186,10 @@ fn messages_to_one_receiver_go_out_one_after_the_other() {
 #[test]
 fn messages_that_wait_for_a_silent_receiver_fail_with_the_first() {
     let mut bench = Bench::new();
-    let ids: Vec<_> = (0..16).map(|_| says(&mut bench, "Hello")).collect();
-    let one_too_many = says(&mut bench, "Hello");
+    let ids: Vec<_> = (0..16)
+        .map(|_| says(&mut bench, "10006", "Hello"))
+        .collect();
+    let one_too_many = says(&mut bench, "10006", "Hello");
     let Event::MessageSent {
         id,
         result: Err(cause),
@@ -214,9 +216,7 @@ fn messages_that_wait_for_a_silent_receiver_fail_with_the_first() {
 #[test]
 fn a_message_that_was_challenged_after_a_1xx_gets_no_credentials() {
     let mut bench = Bench::new();
-    let to = Ua::callee_uri("10006", "example.com").unwrap();
-    let text = Bytes::from_static(b"Hello");
-    bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+    says(&mut bench, "10006", "Hello");
     let message = bench.request(Method::Message);
     bench.reply(&message, 183);
     bench.reply_with(&message, 407, |r| challenge(r, "bait", false));
@@ -235,9 +235,7 @@ fn a_message_that_was_challenged_after_a_1xx_gets_no_credentials() {
 fn a_message_that_is_refused_or_unanswered_says_why() {
     for status in [Some(404), None] {
         let mut bench = Bench::new();
-        let to = Ua::callee_uri("10006", "example.com").unwrap();
-        let text = Bytes::from_static(b"Hello");
-        bench.act(|ua, now| ua.message(account("192.0.2.10"), to, "text/plain", text, now));
+        says(&mut bench, "10006", "Hello");
         let message = bench.request(Method::Message);
         match status {
             Some(status) => bench.reply(&message, status),

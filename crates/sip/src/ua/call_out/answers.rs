@@ -119,12 +119,7 @@ impl Ua {
             return;
         };
         call.phase = Phase::Ringing;
-        let remote_tag = response
-            .headers
-            .to()
-            .ok()
-            .and_then(|to| to.tag)
-            .unwrap_or_default();
+        let remote_tag = remote_tag(response);
         let mut answered_before = false;
         if response.status == 199 {
             // RFC 6228 section 4: the early dialog is gone, the INVITE goes on.
@@ -209,12 +204,7 @@ impl Ua {
         response: &Response,
         now: Instant,
     ) {
-        let remote_tag = response
-            .headers
-            .to()
-            .ok()
-            .and_then(|to| to.tag)
-            .unwrap_or_default();
+        let remote_tag = remote_tag(response);
         let Some(call) = self.calls.get(&id) else {
             return;
         };
@@ -293,4 +283,10 @@ impl Ua {
             }
         }
     }
+}
+
+/// The tag of the dialog that a response belongs to; empty if it makes none.
+fn remote_tag(response: &Response) -> String {
+    let to = response.headers.to().ok();
+    to.and_then(|to| to.tag).unwrap_or_default()
 }
