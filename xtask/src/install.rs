@@ -72,6 +72,10 @@ const TEST: &[Package] = &[
         why: "the virtual environment of pjsua2, the SIP phone that knows 100rel, UPDATE and session timers",
     },
     Package {
+        name: "git",
+        why: "lists the files that the rules of xtask/src/tidy.rs are about",
+    },
+    Package {
         name: "tshark",
         why: "checks every packet of a call with a dissector that is not ours",
     },
