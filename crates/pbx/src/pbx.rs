@@ -357,11 +357,11 @@ impl Pbx {
                 self.ua.respond(request, 480, &[], Bytes::new(), now);
             }
             Event::OfferDue { id, refresh } => self.offer_due(id, refresh, now),
+            Event::OfferPostponed { id } => self.offer_postponed(id),
             Event::OfferAnswered { id, sdp, .. } => self.offer_done(id, sdp, now),
             Event::OfferRefused { id, .. } => self.offer_done(id, None, now),
             Event::InfoDone { .. }
             | Event::MessageSent { .. }
-            | Event::OfferPostponed { .. }
             | Event::EarlyDialogEnded { .. }
             | Event::LargeDatagram { .. }
             | Event::Located { .. }

@@ -18,6 +18,8 @@ pub(crate) struct Relayed {
     /// The request that carries it.
     request: RequestId,
     offer: Bytes,
+    /// The other phone has it, and what that phone answers is the answer to it.
+    sent: bool,
 }
 
 impl Pbx {
@@ -42,14 +44,23 @@ impl Pbx {
         let (Some(other), Some(offer)) = (self.other_phone(id), sdp) else {
             return self.ua.respond(request, 488, &[], Bytes::new(), now);
         };
-        self.relayed.insert(other, Relayed { request, offer });
+        let sent = false;
+        let relayed = Relayed {
+            request,
+            offer,
+            sent,
+        };
+        self.relayed.insert(other, relayed);
         self.ua.request_offer(other);
     }
 
     /// The other phone may be offered what waits for it. `refresh`: it must be offered something, so that its session goes
     /// on (RFC 4028).
     pub(crate) fn offer_due(&mut self, id: InviteId, refresh: bool, now: Instant) {
-        let relayed = self.relayed.get(&id).map(|relayed| relayed.offer.clone());
+        let relayed = self.relayed.get_mut(&id).map(|relayed| {
+            relayed.sent = true;
+            relayed.offer.clone()
+        });
         let offer = relayed.or_else(|| self.description(id).filter(|_| refresh));
         if let Some(offer) = offer {
             self.ua.reoffer(id, offer, now);
@@ -64,9 +75,19 @@ impl Pbx {
         self.described.get(&id).cloned()
     }
 
-    /// The other phone has answered, or refused.
+    /// The other phone cannot take an offer now.
+    pub(crate) fn offer_postponed(&mut self, id: InviteId) {
+        if let Some(relayed) = self.relayed.get_mut(&id) {
+            relayed.sent = false;
+        }
+    }
+
+    /// The other phone has answered what was offered to it, or refused: a relayed offer, or one that refreshed its session.
     pub(crate) fn offer_done(&mut self, id: InviteId, answer: Option<Bytes>, now: Instant) {
-        let Some(Relayed { request, offer }) = self.relayed.remove(&id) else {
+        if self.relayed.get(&id).is_none_or(|relayed| !relayed.sent) {
+            return;
+        }
+        let Some(Relayed { request, offer, .. }) = self.relayed.remove(&id) else {
             return;
         };
         match answer {

@@ -10,7 +10,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use signaling::MessageWaiting;
 use sip::{Account, Cause};
 
@@ -53,11 +52,6 @@ impl Registration {
 
     /// Whether `other` is this account, with this password: only then may it share the binding.
     pub(crate) fn is_of(&self, other: &Account) -> bool {
-        let own = &self.account;
-        own.user == other.user
-            && own.domain == other.domain
-            && own.auth_user == other.auth_user
-            && own.next_hop == other.next_hop
-            && own.password.expose_secret() == other.password.expose_secret()
+        self.account.is_same(other)
     }
 }

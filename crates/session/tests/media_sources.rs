@@ -58,4 +58,5 @@ fn a_re_invite_that_comes_from_elsewhere_is_told_though_its_sdp_is_unchanged() {
     let answer = w.final_answer();
     assert_eq!(sip_text::status(&answer), Some(200));
     assert_eq!(told(&w)[2..], [["198.51.100.9"]]);
+    assert_eq!(w.told(page), [""; 0], "the page notices nothing");
 }

@@ -297,6 +297,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether two passwords are equal, compared in constant time.
+pub(crate) fn same_password(a: &SecretString, b: &SecretString) -> bool {
+    let hash = |password: &SecretString| Sha256::digest(password.expose_secret().as_bytes());
+    same(&hash(a), &hash(b))
+}
+
 /// Compares two texts in a time that depends on their lengths alone, so that it tells nobody how much of a guess is
 /// right.
 fn same(a: &[u8], b: &[u8]) -> bool {

@@ -357,3 +357,21 @@ fn our_200_never_raises_the_interval_of_the_request() {
         Some("300;refresher=uas")
     );
 }
+
+#[test]
+fn a_refresh_that_falls_due_during_an_offer_is_not_lost_when_that_is_refused_for_now() {
+    let (mut bench, id, invite) = called("1800;refresher=uac", false);
+    bench.pass(secs(899));
+    bench.act(|ua, _| ua.request_offer(id));
+    let refresh = false;
+    assert_eq!(bench.event(), Event::OfferDue { id, refresh });
+    bench.act(|ua, now| ua.reoffer(id, invite.body.clone(), now));
+    let hold = bench.request(Method::Invite);
+    bench.reply(&hold, 100);
+    bench.pass(secs(1));
+    bench.reply(&hold, 491);
+    bench.request(Method::Ack);
+    assert_eq!(bench.event(), Event::OfferPostponed { id });
+    bench.pass(secs(4));
+    refreshed(&mut bench, id, &invite.body);
+}

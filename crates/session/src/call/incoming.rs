@@ -418,7 +418,12 @@ impl Call {
         });
         match agreed {
             Err(error) => self.fail(cause::plan(&error), out),
-            Ok(()) => self.tell_hold(out),
+            Ok(()) => {
+                if self.state == State::Established {
+                    self.note(What::Agreed { why: self.why() }, out);
+                }
+                self.tell_hold(out);
+            }
         }
     }
 }

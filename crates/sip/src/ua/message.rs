@@ -54,13 +54,11 @@ pub(crate) struct OwnMessage {
 }
 
 impl OwnMessage {
-    /// Whether both are from one account to one receiver.
+    /// Whether both go from one account, by its next hop and with its credentials, to one receiver. A message never waits
+    /// for one of somebody else who only uses the same name.
     fn goes_as(&self, other: &Self) -> bool {
-        let sender = |message: &Self| {
-            let account = &message.credentials.account;
-            (account.user.clone(), account.domain.clone())
-        };
-        self.template.uri == other.template.uri && sender(self) == sender(other)
+        let (ours, theirs) = (&self.credentials.account, &other.credentials.account);
+        self.template.uri == other.template.uri && ours.is_same(theirs)
     }
 }
 
@@ -129,8 +127,7 @@ impl Ua {
                     "{MOST_PENDING} messages to {} are still waiting for an answer.",
                     message.peer
                 );
-                let result = Err(Cause::new(480, Stage::Call, Side::Gateway, text));
-                self.event(Event::MessageSent { id, result });
+                self.message_unsent(id, text);
             }
             _ => {
                 self.messages.insert(id, message);
@@ -280,9 +277,7 @@ impl Ua {
         };
         let silent = result
             .as_ref()
-            .err()
-            .filter(|cause| cause.sip_code == Some(408))
-            .cloned();
+            .is_err_and(|cause| cause.sip_code == Some(408));
         self.event(Event::MessageSent { id, result });
         // Identifiers grow, so that the first one has waited longest.
         let waiting = self.messages.iter();
@@ -291,17 +286,30 @@ impl Ua {
             .map(|(id, _)| *id)
             .collect::<Vec<_>>()
             .into_iter();
-        if let Some(cause) = silent {
+        if silent {
             // Each of the others would wait as long, and for nothing.
             for id in waiting {
                 self.messages.remove(&id);
-                let result = Err(cause.clone());
-                self.event(Event::MessageSent { id, result });
+                let text = format!(
+                    "The message was not sent, because the one before it to {} got no answer.",
+                    done.peer
+                );
+                self.message_unsent(id, text);
             }
         } else if let Some(next) = waiting.next() {
             let target = done.credentials.account.next_hop;
             self.look_up(&target, Seeker::Message(next), now);
         }
+    }
+
+    /// A message that has never left.
+    fn message_unsent(&mut self, id: MessageId, text: String) {
+        let cause = Cause {
+            sip_code: None,
+            ..Cause::new(480, Stage::Call, Side::Gateway, text)
+        };
+        let result = Err(cause);
+        self.event(Event::MessageSent { id, result });
     }
 
     /// MESSAGE of somebody: the owner says whether anybody got it.

@@ -247,7 +247,7 @@ impl Ua {
                     return;
                 };
                 let sdp = usage.offers.proposed.clone();
-                usage.timer.refresh_waits = refresh;
+                usage.timer.refresh_waits |= refresh;
                 return self.send_re_invite(id, remote_tag, sdp, now);
             }
             // 14.1: "If a UAC receives a 491 response to a re-INVITE, it SHOULD start a timer".
@@ -337,7 +337,7 @@ impl Ua {
         // "When the timer fires, the UAC SHOULD attempt the re-INVITE once more, if it still desires for that session
         // modification to take place." The owner of the call decides that when it hears OfferDue.
         usage.offers.wanted = true;
-        usage.timer.refresh_waits = usage.offers.refreshes;
+        usage.timer.refresh_waits |= usage.offers.refreshes;
         self.schedule.set(Owner::Call(id), Alarm::Glare, now + wait);
         self.event(Event::OfferPostponed { id });
     }

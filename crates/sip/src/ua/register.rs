@@ -117,11 +117,7 @@ pub(crate) struct Registration {
 impl Registration {
     /// True for the same login at the same server.
     pub(crate) fn is_of(&self, account: &Account) -> bool {
-        let own = &self.account;
-        own.user == account.user
-            && own.domain == account.domain
-            && own.auth_user == account.auth_user
-            && own.next_hop == account.next_hop
+        self.account.is_same_login(account)
     }
 
     fn server(&self) -> String {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 
 use super::events::Event;
+use crate::digest::same_password;
 use crate::resolve::{Hop, IpNet, ResolveError, Target, TargetPolicy, Transport};
 use crate::transaction::timer::Timers;
 use crate::{Error, SipUser, Uri};
@@ -108,6 +109,21 @@ pub struct Account {
     pub next_hop: Target,
     /// Display name.
     pub display: Option<String>,
+}
+
+impl Account {
+    /// True for the same login at the same server.
+    pub(crate) fn is_same_login(&self, other: &Self) -> bool {
+        self.user == other.user
+            && self.domain == other.domain
+            && self.auth_user == other.auth_user
+            && self.next_hop == other.next_hop
+    }
+
+    /// True for the same login with the same password, which is compared in constant time.
+    pub fn is_same(&self, other: &Self) -> bool {
+        same_password(&self.password, &other.password) && self.is_same_login(other)
+    }
 }
 
 /// An outgoing call.
