@@ -67,7 +67,7 @@ impl Pbx {
         }
     }
 
-    /// What was agreed with the phone so far, as we said it.
+    /// Our description of what has been agreed with the phone so far.
     fn description(&mut self, id: InviteId) -> Option<Bytes> {
         if let Some(Call::Service(service)) = self.calls.get_mut(&id) {
             return service.reoffered(None).map(|ours| ours.to_string().into());

@@ -86,6 +86,19 @@ fn refreshed(bench: &mut Bench, id: InviteId, sdp: &Bytes) -> Request {
     bench.request(Method::Invite)
 }
 
+/// The peer takes the re-INVITE, and nothing more is due for half an interval.
+#[track_caller]
+fn takes_the_refresh(bench: &mut Bench, again: &Request) {
+    bench.reply_with(again, 200, |ok| {
+        agrees(ok);
+        with_sdp(&mut ok.headers, &mut ok.body);
+    });
+    bench.request(Method::Ack);
+    assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
+    bench.pass(secs(899));
+    bench.silent();
+}
+
 #[test]
 fn without_update_a_re_invite_carries_what_the_owner_says() {
     for refuses_update in [false, true] {
@@ -97,14 +110,7 @@ fn without_update_a_re_invite_carries_what_the_owner_says() {
         }
         let again = refreshed(&mut bench, id, &invite.body);
         assert_eq!(again.body, invite.body);
-        bench.reply_with(&again, 200, |ok| {
-            agrees(ok);
-            with_sdp(&mut ok.headers, &mut ok.body);
-        });
-        bench.request(Method::Ack);
-        assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
-        bench.pass(secs(899));
-        bench.silent();
+        takes_the_refresh(&mut bench, &again);
     }
 }
 
@@ -292,14 +298,7 @@ fn a_refresh_by_re_invite_that_is_refused_is_told_and_tried_again() {
     assert_eq!(bench.event(), Event::OfferPostponed { id });
     bench.pass(secs(4));
     let again = refreshed(&mut bench, id, &invite.body);
-    bench.reply_with(&again, 200, |ok| {
-        agrees(ok);
-        with_sdp(&mut ok.headers, &mut ok.body);
-    });
-    bench.request(Method::Ack);
-    assert!(matches!(bench.event(), Event::OfferAnswered { .. }));
-    bench.pass(secs(899));
-    bench.silent();
+    takes_the_refresh(&mut bench, &again);
 }
 
 #[test]

@@ -37,7 +37,7 @@ struct Candidate {
 }
 
 impl Candidates {
-    /// Counts a packet and keeps it. Answers how many packets of this source came in a row. `present`:
+    /// Counts a packet and keeps it. Returns how many packets of this source came in a row. `present`:
     /// the SSRC of the source in use.
     pub(super) fn count(&mut self, packet: &Datagram<'_>, present: u32, now: Instant) -> u32 {
         let header = packet.header;

@@ -32,7 +32,7 @@ pub(super) struct Digits {
 }
 
 impl Digits {
-    /// Of a call that comes in.
+    /// For an incoming call.
     pub(super) fn unconfirmed() -> Self {
         Self {
             unconfirmed: true,

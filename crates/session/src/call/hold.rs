@@ -125,7 +125,7 @@ impl Call {
         }
     }
 
-    /// The peer took an offer of ours. `None`: it was the one in our 200, which wishes for nothing.
+    /// The peer took an offer of ours. `None`: it was the one in our 200, which changes nothing of ours.
     pub(super) fn offer_taken(&mut self) -> Option<Taken> {
         let hold = &mut self.sip.negotiation.hold;
         let OurOffer::Sent { hold: held } = hold.offer else {

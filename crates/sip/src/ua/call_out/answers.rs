@@ -1,4 +1,4 @@
-//! The answers to an INVITE of ours: provisional and final ones, challenges, forks (RFC 3261 section 13.2.2).
+//! The responses to an INVITE of ours: provisional and final ones, challenges, forks (RFC 3261 section 13.2.2).
 
 use std::time::Instant;
 
